@@ -1,0 +1,1 @@
+"""The auth backends that come with Jobyard."""

@@ -1,0 +1,1 @@
+"""The scheduling backends that come with Jobyard."""

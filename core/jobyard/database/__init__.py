@@ -1,0 +1,1 @@
+"""The gateway's own database: SQLite by default, PostgreSQL by URL."""

@@ -1,0 +1,1 @@
+"""Frozen values and pure rules: what a job, a task and a virtual cluster are."""
