@@ -1,0 +1,1 @@
+"""The routes of the contract: each module turns requests into calls of services."""

@@ -1,0 +1,157 @@
+"""What a route is: where, who may, what it reads, what it answers."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import orjson
+from attrs import field, frozen
+from starlette.requests import Request
+
+from jobyard.domain.identity import Actor
+from jobyard.errors import ApiError, ForbiddenUser, UnauthorizedUser
+
+if TYPE_CHECKING:
+    from jobyard.wire.schema import Schema
+
+T = TypeVar("T")
+
+JSON = (b"content-type", b"application/json; charset=utf-8")
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
+
+class Access(enum.Enum):
+    """Say who may call a route, before its body is read (contract, section 2)."""
+
+    PUBLIC = "public"
+    """Anybody, always."""
+    READ = "read"
+    """Anybody, or with ``anonymous-read: false`` whoever has a token."""
+    TOKEN = "token"  # noqa: S105 - the name of a rule
+    """Whoever has a valid token."""
+
+
+@frozen
+class Answer:
+    """Be what a route answers; the cheapest form that the hot path can send.
+
+    ``chunks`` streams where a whole ``body`` would be large or is not there yet.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    chunks: AsyncIterator[bytes] | None = None
+
+
+def json_answer(
+    document: object,
+    status: int = 200,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+) -> Answer:
+    """Answer a JSON document."""
+    return Answer(status, orjson.dumps(document), (JSON, *headers))
+
+
+def message_answer(
+    message: str,
+    status: int = 200,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+) -> Answer:
+    """Answer ``{"message": ...}``, as the contract's changing routes do (S)."""
+    return json_answer({"message": message}, status, headers)
+
+
+@frozen
+class Call:
+    """Be one request on its way to a route.
+
+    ``path`` holds the path's parameters, decoded. ``caller`` is ``None`` for a guest.
+    """
+
+    request: Request
+    path: Mapping[str, str]
+    caller: Actor | None
+    read_body: Callable[[Request, Mapping[str, object]], Awaitable[tuple[object, bool]]] = field(
+        repr=False
+    )
+
+    @property
+    def user(self) -> Actor:
+        """Give the caller of a route that guests cannot reach."""
+        if self.caller is None:
+            raise UnauthorizedUser
+        return self.caller
+
+    def require_admin(self) -> Actor:
+        """Give the caller if an administrator.
+
+        Raises:
+            ForbiddenUser: They are not (S).
+        """
+        if not self.user.admin:
+            raise ForbiddenUser.not_admin()
+        return self.user
+
+    async def body(self, schema: Schema[T], defaults: Mapping[str, object] | None = None) -> T:
+        """Read and validate the body; ``defaults`` fill fields that it leaves out.
+
+        Raises:
+            InvalidParameters: Every failing field, by its path as the client wrote it.
+        """
+        document, coerce = await self.read_body(self.request, defaults or {})
+        return schema.decode(document, coerce=coerce)
+
+    async def document(self, defaults: Mapping[str, object] | None = None) -> tuple[object, bool]:
+        """Read the body as a document, and tell whether its numbers arrived as texts."""
+        return await self.read_body(self.request, defaults or {})
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@frozen
+class QueryParameter:
+    """Document one query parameter; ``schema`` is a JSON Schema."""
+
+    name: str
+    doc: str
+    schema: Mapping[str, object] = {"type": "string"}
+    repeatable: bool = False
+
+
+@frozen
+class Success:
+    """Document a good answer; ``schema`` is an attrs class or a JSON Schema, or nothing."""
+
+    status: int
+    doc: str
+    schema: type | Mapping[str, object] | None = None
+    media_type: str = "application/json"
+
+
+@frozen
+class Endpoint:
+    """Be one route: method and path below the root, with everything the document says of it.
+
+    ``path`` has parameters in braces, such as ``/user/{username}/jobs``. ``body`` is the schema
+    of the request's body. ``errors`` are those beyond what every route can answer.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    access: Access = Access.TOKEN
+    body: Schema[object] | None = None
+    query: tuple[QueryParameter, ...] = ()
+    success: tuple[Success, ...] = ()
+    errors: tuple[type[ApiError], ...] = ()
+    rooted: bool = True
+    """False for what lies beside ``/api/v1``: ``/healthz``, ``/docs``, ``/webhdfs/v1``."""
+    wildcard: bool = False
+    """True where the last parameter takes the rest of the path, slashes included."""
+    documented: bool = True
