@@ -1,0 +1,63 @@
+"""Forms with bracketed names: what published clients send, and what strangers do."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobyard.errors import InvalidParameters
+from jobyard.wire.form import MOST_FIELDS, read_form
+
+
+@pytest.mark.parametrize(
+    ("form", "document"),
+    [
+        ("", {}),
+        ("a=1&b=", {"a": "1", "b": ""}),
+        ("a", {"a": ""}),
+        ("a=1&a=2", {"a": ["1", "2"]}),
+        ("a[]=1&a[]=2", {"a": ["1", "2"]}),
+        ("a[0]=1&a[1]=2", {"a": ["1", "2"]}),
+        ("a[1]=2&a[0]=1", {"a": {"1": "2", "0": "1"}}),
+        ("a[999999999]=1", {"a": {"999999999": "1"}}),
+        (f"a[{'9' * 5000}]=1", {"a": {"9" * 5000: "1"}}),
+        ("a[5]=1&a[]=2", {"a": {"5": "1", "6": "2"}}),
+        ("a[b][c]=1&a[b][d]=2", {"a": {"b": {"c": "1", "d": "2"}}}),
+        ("a%5Bb%5D=c+d%26", {"a": {"b": "c d&"}}),
+        ("a[x.y]=1", {"a": {"x.y": "1"}}),
+        ("a[b=1&]c=2", {"a[b": "1", "]c": "2"}),
+        ("a=%C3%A9", {"a": "é"}),
+    ],
+)
+def test_brackets_nest(form: str, document: object) -> None:
+    assert read_form(form) == document
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "a=1&a[b]=2",
+        "a[b]=2&a=1",
+        "a[b]=1&a[b][c]=2",
+        "a=%FF",
+        "a" + "[b]" * 16 + "=1",
+        "&".join(["a=1"] * (MOST_FIELDS + 1)),
+    ],
+    ids=["value-then-field", "field-then-value", "deeper", "not-utf8", "too-deep", "too-many"],
+)
+def test_what_cannot_be_read_is_refused(form: str) -> None:
+    with pytest.raises(InvalidParameters):
+        read_form(form)
+
+
+@given(st.lists(st.tuples(st.text("ab[]01.", max_size=12), st.text(max_size=5)), max_size=8))
+def test_any_form_is_read_or_refused(pairs: list[tuple[str, str]]) -> None:
+    try:
+        document = read_form(urlencode(pairs, errors="replace"))
+    except InvalidParameters as refusal:
+        assert "given both" in refusal.message  # noqa: PT017
+    else:
+        assert isinstance(document, dict)
