@@ -1,0 +1,97 @@
+"""What an exit code means: its class, its explanation, and what was said with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import yaml
+from attrs import frozen
+
+from jobyard.domain.exit_table import ExitSpec, explain
+from jobyard.domain.status import ExitType
+
+__all__ = ["ExitMessages", "ExitSpec", "classify", "exit_messages", "exit_spec"]
+
+_CONFLICTS: Final = frozenset({-7103, -7252})
+_TRANSIENT: Final = frozenset({-7102, -7110, -7111, -7112, -7113, -7120, 193})
+_NON_TRANSIENT: Final = frozenset({-7121, -7122, 194})
+_SIGNALLED_BY_PLATFORM: Final = frozenset({137, 143})
+_LONGEST_RUNTIME_ERROR: Final = 64 * 1024
+
+_CONTAINER: Final = re.compile(
+    r"ExitCodeException exitCode=-?\d+:(.*?)at org\.apache\.hadoop\.util\.Shell\.runCommand",
+    re.DOTALL,
+)
+_RUNTIME: Final = re.compile(
+    r"\[PAI_RUNTIME_ERROR_START\](.*?)\[PAI_RUNTIME_ERROR_END\]", re.DOTALL
+)
+
+
+@frozen
+class ExitMessages:
+    """Be what the three layers said of an end (contract, section 4.4); ``None`` is nothing."""
+
+    container: str | None = None
+    runtime: object = None
+    launcher: str | None = None
+
+
+def classify(code: int, *, by_platform: bool = True) -> ExitType:
+    """Give the class of an exit code (``launcher.md``).
+
+    Without ``by_platform``, 137 and 143 are the user's own: off YARN they count as transient
+    only when the platform is known to have done it (contract, section 4.2, N).
+    """
+    if code == 0:
+        return ExitType.SUCCEEDED
+    if code in _CONFLICTS:
+        return ExitType.TRANSIENT_CONFLICT
+    if code in _TRANSIENT or (by_platform and code in _SIGNALLED_BY_PLATFORM):
+        return ExitType.TRANSIENT_NORMAL
+    return ExitType.NON_TRANSIENT if code in _NON_TRANSIENT else ExitType.UNKNOWN
+
+
+def exit_spec(code: int | None) -> ExitSpec | None:
+    """Explain an exit code, or give ``None`` where nothing is known of it."""
+    return None if code is None else explain(code)
+
+
+def exit_messages(diagnostics: str | None, code: int | None) -> ExitMessages:
+    """Read the messages out of diagnostics; broken ones never raise (N)."""
+    if not diagnostics:
+        return ExitMessages()
+    container = _CONTAINER.search(diagnostics)
+    first_line = diagnostics.strip().partition("\n")[0].strip()
+    return ExitMessages(
+        container=(container.group(1).strip() or None) if container else None,
+        runtime=_runtime(diagnostics),
+        launcher=first_line or None if code is not None and code < 0 else None,
+    )
+
+
+def _runtime(diagnostics: str) -> object:
+    found = _RUNTIME.search(diagnostics)
+    if found is None:
+        return None
+    text = found.group(1).strip()
+    if len(text) > _LONGEST_RUNTIME_ERROR or "&" in text or "\x00" in text:
+        return text  # aliases could grow without bound
+    try:
+        document: object = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text
+    return document if isinstance(document, dict | list) and _plain(document) else text
+
+
+def _plain(document: object) -> bool:
+    """Tell whether JSON can hold a document: text keys, and no dates."""
+    if isinstance(document, dict):
+        return all(isinstance(key, str) for key in document) and all(map(_plain, document.values()))
+    if isinstance(document, list):
+        return all(map(_plain, document))
+    if isinstance(document, float):
+        return document - document == 0
+    if isinstance(document, int):
+        return abs(document) < 2**63
+    return document is None or isinstance(document, str)

@@ -1,0 +1,263 @@
+"""How the core calls a backend: bounded, limited, broken off early, and translated.
+
+Every call of a seam goes through a :class:`Guarded` backend. It gives the call a deadline (of the
+request that it serves, else its own), keeps the number of simultaneous calls down, repeats what is
+idempotent, answers at once while the backend is known to be down, and turns whatever else comes
+out of a plugin into an error with an incident id.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Generic, NoReturn, TypeVar
+
+import anyio
+from attrs import frozen
+
+from jobyard.clock import Clock
+from jobyard.errors import (
+    BackendError,
+    DeadlineExceeded,
+    JobyardError,
+    Unavailable,
+    UnknownError,
+)
+
+B = TypeVar("B")
+T = TypeVar("T")
+
+LOG: Final = logging.getLogger("jobyard.backend")
+
+_ends_at: ContextVar[float | None] = ContextVar("jobyard_deadline", default=None)
+
+FAILURES_TO_OPEN: Final = 5
+"""Failures in a row after which a breaker opens."""
+OPEN_FOR: Final = 1.0
+"""Seconds for which an open breaker lets nothing through; then one call may try."""
+_ATTEMPTS: Final = 3
+_RETRY_AFTER: Final = 5.0
+
+
+@contextmanager
+def request_deadline(clock: Clock, seconds: float) -> Iterator[None]:
+    """Bound the whole waiting for backends inside of the block (contract, section 1)."""
+    token = _ends_at.set(clock.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+@frozen
+class Health:
+    """Say whether a backend answered last; ``since`` is in milliseconds since the epoch."""
+
+    backend: str
+    up: bool
+    since: int
+    why: str | None = None
+
+
+class Breaker:
+    """Remember failures in a row, and the failure that opened it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._retry_at = 0.0
+        self._opened_by: Unavailable | None = None
+
+    def check(self) -> None:
+        """Raise the failure that opened the breaker, while it is open.
+
+        Raises:
+            Unavailable: It is open; of those who come after its time one may try.
+        """
+        if self._opened_by is None:
+            return
+        now = self._clock.monotonic()
+        if now < self._retry_at:
+            raise type(self._opened_by)(
+                self._opened_by.message,
+                detail=self._opened_by.detail,
+                retry_after=self._opened_by.retry_after,
+            )
+        self._retry_at = now + OPEN_FOR
+
+    def succeeded(self) -> None:
+        """Close the breaker."""
+        self._failures = 0
+        self._opened_by = None
+
+    def failed(self, error: Unavailable) -> None:
+        """Count a failure; the last of :data:`FAILURES_TO_OPEN` in a row opens the breaker."""
+        self._failures += 1
+        if self._failures >= FAILURES_TO_OPEN:
+            self._opened_by = error
+            self._retry_at = self._clock.monotonic() + OPEN_FOR
+
+
+class Guarded(Generic[B]):
+    """Hold a backend that may be down, or not yet open, and call it safely.
+
+    ``name`` is what errors and ``/readyz`` say, such as ``scheduling.local``; ``timeout`` is in
+    seconds; ``limit`` bounds the simultaneous calls.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        *,
+        timeout: float,
+        limit: int = 64,
+    ) -> None:
+        self.name = name
+        self._clock = clock
+        self._timeout = timeout
+        self._limiter = anyio.Semaphore(limit)
+        self._breaker = Breaker(clock)
+        self._backend: B | None = None
+        self._closed_why = f"{name} is not open yet"
+        self._health = Health(name, up=False, since=clock.now(), why=self._closed_why)
+
+    @property
+    def backend(self) -> B | None:
+        """Give the open backend, for looking at which protocols it has; never for a call."""
+        return self._backend
+
+    @property
+    def health(self) -> Health:
+        """Tell how the last call went."""
+        return self._health
+
+    def opened(self, backend: B) -> None:
+        """Put the backend behind the guard."""
+        self._backend = backend
+        self._breaker.succeeded()
+        self._note(None)
+
+    def closed(self, why: str) -> None:
+        """Take the backend away; calls answer why."""
+        self._backend = None
+        self._closed_why = why
+        self._note(why)
+
+    async def call(
+        self,
+        operation: str,
+        work: Callable[[B], Awaitable[T]],
+        *,
+        idempotent: bool = False,
+    ) -> T:
+        """Call the backend for a request.
+
+        Raises:
+            BackendError: ``Rejected``, ``NotFound``, ``Conflict``, ``NotSupported`` and what
+                derives from them, as the backend raised it.
+            UnknownError: It is unreachable, too slow, or raised what its seam forbids.
+        """
+        try:
+            return await self.attempt(operation, work, idempotent=idempotent)
+        except Unavailable as error:
+            raise unavailable(error) from error
+
+    async def attempt(
+        self,
+        operation: str,
+        work: Callable[[B], Awaitable[T]],
+        *,
+        idempotent: bool = False,
+    ) -> T:
+        """Call the backend, and let ``Unavailable`` and ``DeadlineExceeded`` through as they are."""
+        attempts = _ATTEMPTS if idempotent else 1
+        for number in range(1, attempts + 1):
+            try:
+                return await self._once(operation, work)
+            except DeadlineExceeded:
+                raise
+            except Unavailable:
+                pause = 0.05 * 2**number
+                if number == attempts or self._remaining() <= pause or self._backend is None:
+                    raise
+                await anyio.sleep(pause)
+        raise AssertionError
+
+    async def _once(self, operation: str, work: Callable[[B], Awaitable[T]]) -> T:
+        backend = self._backend
+        if backend is None:
+            raise Unavailable(self._closed_why, retry_after=_RETRY_AFTER)
+        self._breaker.check()
+        try:
+            with anyio.fail_after(self._remaining()):
+                async with self._limiter:
+                    result = await work(backend)
+        except TimeoutError:
+            late = DeadlineExceeded(
+                f"{self.name} did not answer in time ({operation}).", retry_after=_RETRY_AFTER
+            )
+            self._failed(late)
+            raise late from None
+        except Unavailable as error:
+            self._failed(error)
+            raise
+        except JobyardError:
+            self._succeeded()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises ends here
+            self._incident(operation, error)
+        self._succeeded()
+        return result
+
+    def _incident(self, operation: str, error: Exception) -> NoReturn:
+        incident = secrets.token_hex(6)
+        LOG.error(
+            "%s broke its contract in %s (incident %s)",
+            self.name,
+            operation,
+            incident,
+            exc_info=error,
+        )
+        message = f"{self.name} failed ({operation}); incident {incident}."
+        raise UnknownError(message, detail=repr(error)) from error
+
+    def _remaining(self) -> float:
+        ends_at = _ends_at.get()
+        if ends_at is None:
+            return self._timeout
+        return max(0.0, ends_at - self._clock.monotonic())
+
+    def _succeeded(self) -> None:
+        self._breaker.succeeded()
+        if not self._health.up:
+            LOG.info("%s answers", self.name)
+            self._note(None)
+
+    def _failed(self, error: Unavailable) -> None:
+        self._breaker.failed(error)
+        if self._health.up:
+            LOG.warning("%s does not answer: %s (%s)", self.name, error.message, error.detail)
+            self._note(error.message)
+
+    def _note(self, why: str | None) -> None:
+        self._health = Health(self.name, up=why is None, since=self._clock.now(), why=why)
+
+
+def unavailable(error: Unavailable) -> UnknownError:
+    """Give the contract's error for a backend that nobody can reach (section 1, S and N)."""
+    return UnknownError(
+        error.message, detail=error.detail, retry_after=error.retry_after or _RETRY_AFTER
+    )
+
+
+def rejected(error: BackendError) -> UnknownError:
+    """Give the contract's error for what a backend refused; 429 and 503 pass through (R)."""
+    status = getattr(error, "status", None)
+    passing = status if status in (429, 503) else 500
+    return UnknownError(
+        error.message, detail=error.detail, retry_after=error.retry_after, status=passing
+    )

@@ -1,0 +1,1 @@
+"""What the gateway does: each service is one noun of the contract, over the seams."""

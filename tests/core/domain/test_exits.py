@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobyard.domain.exit_table import EXIT_SPECS
+from jobyard.domain.exits import classify, exit_messages, exit_spec
+from jobyard.domain.status import ExitType
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (0, ExitType.SUCCEEDED),
+        (1, ExitType.UNKNOWN),
+        (193, ExitType.TRANSIENT_NORMAL),
+        (194, ExitType.NON_TRANSIENT),
+        (-7103, ExitType.TRANSIENT_CONFLICT),
+        (-7111, ExitType.TRANSIENT_NORMAL),
+        (-7122, ExitType.NON_TRANSIENT),
+        (-7252, ExitType.TRANSIENT_CONFLICT),
+        (-7300, ExitType.UNKNOWN),
+    ],
+)
+def test_codes_have_the_class_that_the_launcher_gives_them(code: int, expected: ExitType) -> None:
+    assert classify(code) is expected
+
+
+@pytest.mark.parametrize("code", [137, 143])
+def test_a_signal_is_transient_only_when_the_platform_sent_it(code: int) -> None:
+    assert classify(code, by_platform=True) is ExitType.TRANSIENT_NORMAL
+    assert classify(code, by_platform=False) is ExitType.UNKNOWN
+
+
+def test_every_row_of_the_table_explains_its_own_code() -> None:
+    for code, spec in EXIT_SPECS.items():
+        assert spec.code == code
+        assert spec.reason.endswith(".")
+
+
+def test_signals_and_own_codes_are_explained_and_unknown_negative_ones_are_not() -> None:
+    killed, own = exit_spec(139), exit_spec(42)
+
+    assert killed is not None
+    assert killed.phrase == "KilledBySIGSEGV"
+    assert own is not None
+    assert "42" in own.reason
+    assert exit_spec(-9999) is None
+    assert exit_spec(None) is None
+
+
+def test_the_three_messages_are_found_in_diagnostics() -> None:
+    text = (
+        "[ExitStatus]: LAUNCHER_EXIT\nExitCodeException exitCode=1: no such image\n"
+        "at org.apache.hadoop.util.Shell.runCommand(Shell.java:1)\n"
+        "[PAI_RUNTIME_ERROR_START]\ncode: 7\nname: x\n[PAI_RUNTIME_ERROR_END]"
+    )
+
+    messages = exit_messages(text, -7100)
+
+    assert messages.container == "no such image"
+    assert messages.runtime == {"code": 7, "name": "x"}
+    assert messages.launcher == "[ExitStatus]: LAUNCHER_EXIT"
+    assert exit_messages(text, 1).launcher is None
+
+
+def test_a_runtime_error_that_is_no_yaml_is_its_text() -> None:
+    text = "[PAI_RUNTIME_ERROR_START]a: [b[PAI_RUNTIME_ERROR_END]"
+
+    assert exit_messages(text, 1).runtime == "a: [b"
+
+
+@given(st.text(), st.none() | st.integers())
+def test_broken_diagnostics_never_raise_and_always_fit_into_json(
+    text: str, code: int | None
+) -> None:
+    wrapped = f"[PAI_RUNTIME_ERROR_START]{text}[PAI_RUNTIME_ERROR_END]"
+
+    for diagnostics in (text, wrapped):
+        messages = exit_messages(diagnostics, code)
+        if not any("\ud800" <= letter <= "\udfff" for letter in text):
+            orjson.dumps(messages.runtime)
