@@ -1,0 +1,184 @@
+"""The way of a request to its route: a table of segments, then who may, then the handler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from attrs import field, frozen, mutable
+from starlette.requests import Request
+
+from jobyard.domain.identity import USERNAME_PATTERN, Actor, is_username
+from jobyard.errors import InvalidParameters, NoApi, Problem, UnauthorizedUser
+from jobyard.routes.endpoint import Access, Answer, Call, Endpoint
+
+ROOT: Final = "api/v1"
+ALIAS: Final = "rest-server/"
+"""What OpenPAI's front door put before the root (R)."""
+
+_BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_REPEATABLE: Final = frozenset({"state"})
+
+ReadBody = Callable[[Request, Mapping[str, object]], Awaitable[tuple[object, bool]]]
+Authenticate = Callable[[str | None], Awaitable[Actor]]
+
+
+@mutable
+class _Node:
+    literals: dict[str, _Node] = field(factory=dict)
+    parameter: _Node | None = None
+    name: str = ""
+    wildcard: bool = False
+    endpoints: dict[str, Endpoint] = field(factory=dict)
+
+
+@frozen
+class Match:
+    """Be a route and the parameters of its path."""
+
+    endpoint: Endpoint
+    path: Mapping[str, str]
+
+
+def split(raw_path: str) -> list[str]:
+    """Split a path as it was sent into decoded segments; ``%2F`` never splits one.
+
+    Raises:
+        InvalidParameters: A percent sequence is malformed, or is no UTF-8.
+    """
+    if _BROKEN_PERCENT.search(raw_path):
+        message = f"{raw_path[:200]!r} holds a malformed percent sequence"
+        raise InvalidParameters([Problem("path", message)])
+    try:
+        return [unquote_to_bytes(part).decode() for part in raw_path.split("/") if part]
+    except UnicodeDecodeError as error:
+        message = f"{raw_path[:200]!r} is not UTF-8 once decoded"
+        raise InvalidParameters([Problem("path", message)]) from error
+
+
+class Table:
+    """Find the route of a method and a path."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._root = _Node()
+        for endpoint in endpoints:
+            self._add(endpoint)
+
+    def _add(self, endpoint: Endpoint) -> None:
+        path = f"{ROOT}{endpoint.path}" if endpoint.rooted else endpoint.path
+        node = self._root
+        for segment in filter(None, path.split("/")):
+            if segment.startswith("{"):
+                node.parameter = node.parameter or _Node(name=segment[1:-1])
+                node = node.parameter
+            else:
+                node = node.literals.setdefault(segment, _Node())
+        node.wildcard = endpoint.wildcard
+        node.endpoints[endpoint.method] = endpoint
+
+    def match(self, method: str, raw_path: str) -> Match:
+        """Find a route; ``HEAD`` is looked up as ``GET`` where it has none of its own.
+
+        Raises:
+            NoApi: There is none (R).
+            InvalidParameters: The path cannot be decoded.
+        """
+        segments = split(raw_path)
+        if segments[:1] == [ALIAS.rstrip("/")]:
+            segments = segments[1:]
+        found = self._walk(self._root, segments, {})
+        if found is None:
+            raise NoApi(raw_path)
+        node, path = found
+        endpoint = node.endpoints.get(method)
+        if endpoint is None and method == "HEAD":
+            endpoint = node.endpoints.get("GET")
+        if endpoint is None:
+            raise NoApi(raw_path)
+        return Match(endpoint, path)
+
+    def _walk(
+        self, node: _Node, segments: list[str], path: Mapping[str, str]
+    ) -> tuple[_Node, Mapping[str, str]] | None:
+        for at, segment in enumerate(segments):
+            following = node.literals.get(segment)
+            if following is None and (following := node.parameter) is not None:
+                if following.wildcard:
+                    return following, {**path, following.name: "/".join(segments[at:])}
+                path = {**path, following.name: segment}
+            if following is None:
+                return None
+            node = following
+        if not node.endpoints and node.parameter is not None and node.parameter.wildcard:
+            return node.parameter, {**path, node.parameter.name: ""}
+        return (node, path) if node.endpoints else None
+
+
+class Dispatcher:
+    """Check who calls, before the body is read, and call the route (contract, section 2)."""
+
+    def __init__(
+        self,
+        endpoints: Iterable[Endpoint],
+        *,
+        authenticate: Authenticate,
+        anonymous_read: bool,
+        read_body: ReadBody,
+    ) -> None:
+        self._table = Table(endpoints)
+        self._authenticate = authenticate
+        self._anonymous_read = anonymous_read
+        self._read_body = read_body
+
+    def match(self, method: str, raw_path: str) -> Match:
+        """Find the route of a request."""
+        return self._table.match(method, raw_path)
+
+    async def __call__(self, request: Request, match: Match) -> Answer:
+        """Answer a request.
+
+        Raises:
+            ApiError: The contract's errors, and whatever the handler raises.
+        """
+        endpoint = match.endpoint
+        caller = await self._caller(request, endpoint.access)
+        if endpoint.rooted:
+            _check_names(request, match.path)
+        call = Call(request=request, path=match.path, caller=caller, read_body=self._read_body)
+        return await endpoint.handler(call)
+
+    async def _caller(self, request: Request, access: Access) -> Actor | None:
+        header = request.headers.get("authorization")
+        needed = access is Access.TOKEN or (access is Access.READ and not self._anonymous_read)
+        if header is None and not needed:
+            return None
+        try:
+            return await self._authenticate(header)
+        except UnauthorizedUser:
+            if needed:
+                raise
+            return None
+
+
+def _check_names(request: Request, path: Mapping[str, str]) -> None:
+    problems = []
+    username = path.get("username")
+    if username is not None and not is_username(username):
+        problems.append(_bad_username("username", username))
+    query = request.query_params
+    asked = query.get("username")
+    if asked is not None and not is_username(asked):
+        problems.append(_bad_username("username", asked))
+    problems += [
+        Problem(name[:80], "is given more than once; once is expected")
+        for name in query
+        if name not in _REPEATABLE and len(query.getlist(name)) > 1
+    ]
+    if problems:
+        raise InvalidParameters(problems)
+
+
+def _bad_username(path: str, value: str) -> Problem:
+    return Problem(path, f"{value[:80]!r} is no user name; {USERNAME_PATTERN} is expected")
