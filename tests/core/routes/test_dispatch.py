@@ -86,7 +86,7 @@ def test_what_has_no_route_is_told_with_its_path(method: str, path: str) -> None
 
 @pytest.mark.parametrize("path", ["/api/v1/user/%zz", "/api/v1/user/%", "/api/v1/user/%ff"])
 def test_malformed_percent_sequences_are_refused(path: str) -> None:
-    with pytest.raises(InvalidParameters, match="percent sequence|UTF-8"):
+    with pytest.raises(InvalidParameters, match=r"percent sequence|UTF-8"):
         TABLE.match("GET", path)
 
 
