@@ -1,0 +1,33 @@
+"""Conditional requests (RFC 9110, section 13.1.2) and the warning of a stale answer."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from starlette.requests import Request
+
+from jobyard.routes.endpoint import JSON, Answer
+
+STALE = (b"warning", b'110 - "Response is Stale"')
+
+
+def tagged(request: Request, body: bytes, *, tag: str | None = None, stale: bool = False) -> Answer:
+    """Answer JSON with an ``ETag``, or 304 where the caller has it already.
+
+    ``tag`` names the version of the body; without one the body's digest does.
+    """
+    name = tag if tag is not None else blake2b(body, digest_size=12).hexdigest()
+    etag = f'W/"{name}"'.encode("latin-1")
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"etag", etag), (b"cache-control", b"no-cache"))
+    if stale:
+        headers = (*headers, STALE)
+    if _matches(request.headers.get("if-none-match"), etag.decode("latin-1")):
+        return Answer(304, headers=headers)
+    return Answer(200, body, (JSON, *headers))
+
+
+def _matches(header: str | None, etag: str) -> bool:
+    if header is None:
+        return False
+    names = {part.strip().removeprefix("W/") for part in header.split(",")}
+    return "*" in names or etag.removeprefix("W/") in names
