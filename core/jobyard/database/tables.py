@@ -30,7 +30,7 @@ USERS: Final = Table(
     Column("name", Text, nullable=False, comment="the canonical name"),
     Column("provider", Text, nullable=False, comment="the provider that owns the user"),
     Column("admin", Boolean, nullable=False, comment="as the provider said last, or was set"),
-    Column("epoch", Integer, nullable=False, comment="raised when password or admin changes"),
+    Column("epoch", BigInteger, nullable=False, comment="raised when password or admin changes"),
     Column("changed_at", BigInteger, nullable=False, comment="when the epoch was raised"),
     Column("groups", Text, nullable=False, server_default="[]", comment="JSON list of texts"),
     Column("looked_up_at", BigInteger, nullable=False, comment="when the provider was asked last"),
@@ -53,7 +53,7 @@ JOBS: Final = Table(
     Column("name", Text, nullable=False),
     Column("submitter", Text, nullable=False),
     Column("backend", Text, nullable=False, comment="the scheduling provider it was given to"),
-    Column("phase", Text, nullable=False, comment="reserved, uncertain, accepted, deleting"),
+    Column("phase", Text, nullable=False, comment="reserved, uncertain, accepted"),
     Column("virtual_cluster", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("document", LargeBinary, nullable=False, comment="the configuration as sent, JSON"),
@@ -79,6 +79,7 @@ OPERATIONS: Final = Table(
     Column("submission", Text, nullable=True, comment="null for a job that is not ours"),
     Column("actor", Text, nullable=False),
     Column("actor_admin", Boolean, nullable=False),
+    Column("backend", Text, nullable=False, comment="the scheduling provider it is for"),
     Column("created_at", BigInteger, nullable=False),
     Column("owner", Text, nullable=False),
     Column("lease_until", BigInteger, nullable=False),
@@ -96,6 +97,7 @@ IDEMPOTENCY: Final = Table(
     Column("headers", Text, nullable=True, comment="JSON object"),
     Column("body", LargeBinary, nullable=True),
     Column("created_at", BigInteger, nullable=False),
+    Index("idempotency_keys_by_submission", "submission"),
 )
 
 PORT_LEASES: Final = Table(

@@ -1,0 +1,1 @@
+"""What alembic reads before it runs a migration of any component."""
