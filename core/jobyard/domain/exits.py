@@ -14,9 +14,8 @@ from jobyard.domain.status import ExitType
 __all__ = ["ExitMessages", "ExitSpec", "classify", "exit_messages", "exit_spec"]
 
 _CONFLICTS: Final = frozenset({-7103, -7252})
-_TRANSIENT: Final = frozenset({-7102, -7110, -7111, -7112, -7113, -7120, 193})
+_TRANSIENT: Final = frozenset({-7102, -7110, -7111, -7112, -7113, -7120, 137, 143, 193})
 _NON_TRANSIENT: Final = frozenset({-7121, -7122, 194})
-_SIGNALLED_BY_PLATFORM: Final = frozenset({137, 143})
 _LONGEST_RUNTIME_ERROR: Final = 64 * 1024
 
 _CONTAINER: Final = re.compile(
@@ -40,14 +39,17 @@ class ExitMessages:
 def classify(code: int, *, by_platform: bool = True) -> ExitType:
     """Give the class of an exit code (``launcher.md``).
 
-    Without ``by_platform``, 137 and 143 are the user's own: off YARN they count as transient
-    only when the platform is known to have done it (contract, section 4.2, N).
+    Without ``by_platform`` every positive code is the user's own. So it is off YARN, whose
+    container scripts give some of them a meaning; and 137 and 143 count as transient there only
+    when the platform is known to have done it (contract, section 4.2, N).
     """
     if code == 0:
         return ExitType.SUCCEEDED
+    if code > 0 and not by_platform:
+        return ExitType.UNKNOWN
     if code in _CONFLICTS:
         return ExitType.TRANSIENT_CONFLICT
-    if code in _TRANSIENT or (by_platform and code in _SIGNALLED_BY_PLATFORM):
+    if code in _TRANSIENT:
         return ExitType.TRANSIENT_NORMAL
     return ExitType.NON_TRANSIENT if code in _NON_TRANSIENT else ExitType.UNKNOWN
 

@@ -34,6 +34,11 @@ def test_a_signal_is_transient_only_when_the_platform_sent_it(code: int) -> None
     assert classify(code, by_platform=False) is ExitType.UNKNOWN
 
 
+@given(code=st.integers(1, 255))
+def test_a_programs_own_code_is_of_unknown_kind_off_yarn(code: int) -> None:
+    assert classify(code, by_platform=False) is ExitType.UNKNOWN
+
+
 def test_every_row_of_the_table_explains_its_own_code() -> None:
     for code, spec in EXIT_SPECS.items():
         assert spec.code == code
