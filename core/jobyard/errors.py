@@ -67,7 +67,12 @@ class ConfigError(JobyardError):
         place = (
             "" if problem.line is None else f"{self.source}:{problem.line}:{problem.column or 1}: "
         )
-        return f"{place}{problem}"
+        # One line each, whatever the file's own words hold.
+        return _one_line(f"{place}{problem}")
+
+
+def _one_line(text: str) -> str:
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 class PluginError(JobyardError):

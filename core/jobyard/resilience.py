@@ -9,9 +9,10 @@ out of a plugin into an error with an incident id.
 from __future__ import annotations
 
 import logging
+import math
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Final, Generic, NoReturn, TypeVar
 
@@ -101,6 +102,14 @@ class Breaker:
             self._retry_at = self._clock.monotonic() + OPEN_FOR
 
 
+class _SenderFailed(JobyardError):
+    """Carry a sender's error through the backend that it is not of."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__("the sender of a stream failed")
+        self.error = error
+
+
 class Guarded(Generic[B]):
     """Hold a backend that may be down, or not yet open, and call it safely.
 
@@ -187,15 +196,87 @@ class Guarded(Generic[B]):
                 await anyio.sleep(pause)
         raise AssertionError
 
+    async def upload(
+        self,
+        operation: str,
+        chunks: AsyncIterable[bytes],
+        work: Callable[[B, AsyncIterator[bytes]], Awaitable[T]],
+    ) -> T:
+        """Call the backend with a stream that takes as long as it takes.
+
+        The backend may be silent for ``timeout`` seconds, at its begin, between two chunks and
+        at its end; the time that a chunk takes to come is not the backend's. The errors are those
+        of :meth:`attempt`, and those of the chunks, which are never taken for the backend's.
+        """
+
+        async def watched(scope: anyio.CancelScope) -> AsyncIterator[bytes]:
+            stream = aiter(chunks)
+            while True:
+                scope.deadline = math.inf
+                try:
+                    chunk = await anext(stream, None)
+                except Exception as error:
+                    raise _SenderFailed(error) from error
+                scope.deadline = anyio.current_time() + self._timeout
+                if chunk is None:
+                    return
+                yield chunk
+
+        # It takes no place of the limit: a few slow senders would keep everybody else out.
+        try:
+            return await self._bounded(
+                operation,
+                self._timeout,
+                lambda backend, scope: work(backend, watched(scope)),
+                limit=nullcontext(),
+            )
+        except _SenderFailed as failed:
+            raise failed.error from None
+
+    async def download(
+        self, operation: str, work: Callable[[B], AsyncIterator[bytes]]
+    ) -> AsyncIterator[bytes]:
+        """Stream what the backend gives, each chunk within ``timeout`` seconds.
+
+        The errors are those of :meth:`attempt`, at the first chunk or at a later one.
+        """
+        streams: list[AsyncIterator[bytes]] = []
+
+        async def following(backend: B) -> bytes | None:
+            if not streams:
+                streams.append(work(backend))
+            return await anext(streams[0], None)
+
+        try:
+            while True:
+                chunk = await self._bounded(
+                    operation, self._timeout, lambda backend, _: following(backend)
+                )
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            for stream in streams:
+                await closed(stream)
+
     async def _once(self, operation: str, work: Callable[[B], Awaitable[T]]) -> T:
+        return await self._bounded(operation, self._remaining(), lambda backend, _: work(backend))
+
+    async def _bounded(
+        self,
+        operation: str,
+        seconds: float,
+        work: Callable[[B, anyio.CancelScope], Awaitable[T]],
+        limit: AbstractAsyncContextManager[None] | None = None,
+    ) -> T:
         backend = self._backend
         if backend is None:
             raise Unavailable(self._closed_why, retry_after=_RETRY_AFTER)
         self._breaker.check()
         try:
-            with anyio.fail_after(self._remaining()):
-                async with self._limiter:
-                    result = await work(backend)
+            with anyio.fail_after(seconds) as scope:
+                async with limit or self._limiter:
+                    result = await work(backend, scope)
         except TimeoutError:
             late = DeadlineExceeded(
                 f"{self.name} did not answer in time ({operation}).", retry_after=_RETRY_AFTER
@@ -244,7 +325,17 @@ class Guarded(Generic[B]):
             self._note(error.message)
 
     def _note(self, why: str | None) -> None:
-        self._health = Health(self.name, up=why is None, since=self._clock.now(), why=why)
+        up = why is None
+        since = self._health.since if self._health.up is up else self._clock.now()
+        self._health = Health(self.name, up=up, since=since, why=why)
+
+
+async def closed(stream: AsyncIterator[bytes]) -> None:
+    """Close a stream that nobody reads on, if it can be; a cancellation does not keep it open."""
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        with anyio.CancelScope(shield=True):
+            await close()
 
 
 def unavailable(error: Unavailable) -> UnknownError:

@@ -137,6 +137,19 @@ class JobTokens(Protocol):
         ...
 
 
+class AccountLedger(Protocol):
+    """Know, in the gateway's database, what the core keeps of users."""
+
+    def end_tokens(self, username: str, at: int) -> Callable[[Connection], None]:
+        """Give the unit of work that ends every token of a user, known or not.
+
+        A provider that keeps its users in the gateway's database runs it in the transaction
+        that changes a password or an administrator flag, or removes a user (contract, section
+        2). ``at`` is in milliseconds since the epoch.
+        """
+        ...
+
+
 class TaskOwner(Protocol):
     """Own background tasks: end them when the backend closes, and say when one fails."""
 
@@ -162,4 +175,5 @@ class Context:
     state_dir: Path
     public_url: str
     job_tokens: JobTokens
+    accounts: AccountLedger
     tasks: TaskOwner

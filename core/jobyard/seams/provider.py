@@ -17,10 +17,11 @@ from attrs import frozen
 from jobyard.seams.auth import Authenticator
 from jobyard.seams.context import Context
 from jobyard.seams.scheduling import Scheduler
-from jobyard.seams.storage import Storage
+from jobyard.seams.storage import Storage, StorageSettings
 
 B = TypeVar("B")
 C = TypeVar("C", bound=attrs.AttrsInstance)
+S = TypeVar("S", bound=StorageSettings)
 
 
 class Seam(enum.StrEnum):
@@ -46,6 +47,7 @@ class Capability(enum.StrEnum):
 
     USERS = "users"
     MANAGE_USERS = "manage-users"
+    WIDE_CREDENTIALS = "wide-credentials"
     LEGACY = "legacy"
     FEED = "feed"
     LOGS = "logs"
@@ -147,11 +149,11 @@ def storage_provider(
     name: str,
     api: int,
     summary: str,
-    config: type[C],
-    open: Callable[[C, Context], AbstractAsyncContextManager[Storage]],  # noqa: A002
+    config: type[S],
+    open: Callable[[S, Context], AbstractAsyncContextManager[Storage]],  # noqa: A002
     capabilities: Iterable[Capability] = (),
 ) -> StorageProvider:
-    """Announce a place for files."""
+    """Announce a place for files; its settings derive from those of every storage."""
     return _provider(Seam.STORAGE, name, api, summary, config, capabilities, open)
 
 

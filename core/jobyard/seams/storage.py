@@ -15,6 +15,20 @@ from attrs import frozen
 
 from jobyard.domain.identity import Actor
 from jobyard.errors import BackendError, Conflict, Rejected
+from jobyard.schema import option
+
+
+@frozen
+class StorageSettings:
+    """Be the settings that every storage has; the class of a provider derives from it."""
+
+    default_fs_uri: str | None = option(
+        default=None,
+        pattern=r"[a-z][a-z0-9+.-]*://[^\s?#]+",
+        example="hdfs://cluster",
+        doc="What `$PAI_DEFAULT_FS_URI` stands for: the address of the storage's root as tasks "
+        "reach it. Without it, the gateway's own `/webhdfs/v1`.",
+    )
 
 
 class NotPermitted(Rejected):
@@ -197,10 +211,6 @@ class Storage(Protocol):
 
     async def checksum(self, path: str, *, as_user: Actor) -> FileChecksum:
         """Give a file's checksum."""
-        ...
-
-    def uri(self, path: str) -> str | None:
-        """Give the address under which tasks reach a path without the gateway, if any."""
         ...
 
     async def ping(self) -> None:

@@ -1,0 +1,1 @@
+"""The configuration file: read with its lines and columns, checked against attrs classes."""

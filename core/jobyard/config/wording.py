@@ -1,0 +1,85 @@
+"""The words of a problem: what was expected, what came instead, and what may have been meant."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from jobyard.config.document import ListNode, MapNode, Node
+from jobyard.config.shapes import Chooses, ListOf, MapOf, Scalar, Section, Shape
+from jobyard.secret import Secret
+from jobyard.wire.wording import one_of, shorten
+
+NEAR: Final = 0.75
+"""How alike two words are, 0..1, for one to be taken for the other."""
+
+_WORDS: Final[dict[type, str]] = {
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    Path: "a path",
+}
+
+
+def expected(shape: Shape) -> str:
+    """Say what a shape accepts, as in ``an integer of at least 1``."""
+    match shape:
+        case Scalar():
+            return _scalar(shape)
+        case ListOf():
+            return "a list" + _span(
+                shape.constraint.min_length, shape.constraint.max_length, " entries"
+            )
+        case MapOf() | Section():
+            return "keys with values"
+        case Chooses():
+            return "the name of a provider, or its name with its settings behind it"
+
+
+def given(node: Node) -> str:
+    """Say what came instead, without a word of what could be a secret's text."""
+    if isinstance(node, MapNode):
+        return "keys with values"
+    if isinstance(node, ListNode):
+        return "a list"
+    return "nothing" if node.value is None else shorten(node.text)
+
+
+def did_you_mean(word: str, known: Iterable[str], ending: str = "") -> str:
+    """Give the known word that is nearest, as the end of a sentence, or ``ending``."""
+    near = nearest(word, known)
+    return ending if near is None else f"; did you mean '{near}'?"
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Give the known word that is nearest, if one is near at all."""
+    near = difflib.get_close_matches(word[:200], list(known), n=1, cutoff=cutoff)
+    return near[0] if near else None
+
+
+def _scalar(shape: Scalar) -> str:
+    constraint = shape.constraint
+    if issubclass(shape.kind, enum.StrEnum):
+        return one_of(tuple(member.value for member in shape.kind))
+    if constraint.choices is not None:
+        return one_of(constraint.choices)
+    if shape.kind in {str, Secret}:
+        words = "a secret text" if shape.kind is Secret else "a text"
+        words += _span(constraint.min_length, constraint.max_length, " characters")
+        return words if constraint.pattern is None else f"{words} that matches {constraint.pattern}"
+    return _WORDS[shape.kind] + _span(constraint.minimum, constraint.maximum)
+
+
+def _span(low: float | None, high: float | None, unit: str = "") -> str:
+    if low is not None and high is not None:
+        return f" from {_plain(low)} to {_plain(high)}{unit}"
+    if low is not None:
+        return f" of at least {_plain(low)}{unit}"
+    return "" if high is None else f" of at most {_plain(high)}{unit}"
+
+
+def _plain(bound: float) -> str:
+    return str(int(bound)) if float(bound).is_integer() else str(bound)

@@ -1,0 +1,3 @@
+from tests.core.plugins import install, registry
+
+__all__ = ["install", "registry"]
