@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from jobyard.domain.identity import Actor
 from jobyard.errors import IncorrectPassword, NoUser, TooManyRequests
 from jobyard.routes.address import Addresses
 from jobyard.routes.endpoint import Access, Answer, Call, Endpoint, Success, json_answer
+from jobyard.seams.provider import Capability
 from jobyard.secret import Secret
 from jobyard.wire import answers
 from jobyard.wire.answer_schemas import Token
-from jobyard.wire.requests import TokenRequest, WideTokenRequest
+from jobyard.wire.requests import (
+    TOKEN_REQUEST,
+    WIDE_TOKEN_REQUEST,
+    TokenRequest,
+    WideTokenRequest,
+)
 from jobyard.wire.schema import Schema
 
 LogIn = Callable[[str, Secret, str], Awaitable[Actor]]
@@ -25,6 +31,17 @@ class Issue(Protocol):
     async def __call__(self, actor: Actor, expiration: int) -> str:
         """Give a token that is valid so many seconds."""
         ...
+
+
+def token_schema(
+    capabilities: Iterable[Capability],
+) -> Schema[TokenRequest] | Schema[WideTokenRequest]:
+    """Choose what a log-in may hold, by the capabilities of all chosen auth providers.
+
+    One that has names and passwords of its own (``WIDE_CREDENTIALS``) widens both for all.
+    """
+    wide = Capability.WIDE_CREDENTIALS in set(capabilities)
+    return WIDE_TOKEN_REQUEST if wide else TOKEN_REQUEST
 
 
 class TokenRoutes:
@@ -53,6 +70,7 @@ class TokenRoutes:
                 summary="Get a token for a name and a password",
                 tag="tokens",
                 access=Access.PUBLIC,
+                identified=False,
                 body=self._schema,
                 success=(Success(200, "The token, and whose it is.", Token),),
                 errors=(NoUser, IncorrectPassword, TooManyRequests),

@@ -1,0 +1,1 @@
+"""The local user store's own migrations: alembic revisions."""

@@ -1,0 +1,102 @@
+"""A bound on failed log-ins, for each name and each address (contract, section 2).
+
+Only failures count, so it must be known how many of those under way may still fail: a caller
+who would go beyond the limit if they all did waits for them, and is refused once it is reached.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import anyio
+from attrs import define, field
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from jobyard.errors import TooManyRequests
+
+OFF: Final = "off"
+_IPV6_NETWORK: Final = 64
+
+
+@define
+class Attempt:
+    """Be one log-in; call :meth:`fail` where the name or the password is wrong."""
+
+    failed: bool = field(default=False, init=False)
+
+    def fail(self) -> None:
+        """Count it."""
+        self.failed = True
+
+
+class LoginThrottle:
+    """Let so many failures happen in a window; ``limit`` is such as ``10/minute``, or ``off``."""
+
+    def __init__(self, limit: str) -> None:
+        self._limit: RateLimitItem | None = None if limit == OFF else parse(limit)
+        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._under_way: dict[str, int] = {}
+        self._changed = anyio.Event()
+
+    @asynccontextmanager
+    async def attempt(self, username: str, address: str) -> AsyncIterator[Attempt]:
+        """Hold one log-in of a name from an address.
+
+        Raises:
+            TooManyRequests: The name or the address has failed too often of late.
+        """
+        attempt = Attempt()
+        if self._limit is None:
+            yield attempt
+            return
+        async with AsyncExitStack() as stack:
+            for key in (f"name:{username.casefold()}", f"address:{_network(address)}"):
+                await stack.enter_async_context(self._held(key, self._limit, attempt))
+            yield attempt
+
+    @asynccontextmanager
+    async def _held(self, key: str, limit: RateLimitItem, attempt: Attempt) -> AsyncIterator[None]:
+        await self._enter(key, limit)
+        try:
+            yield
+        finally:
+            if attempt.failed:
+                self._windows.hit(limit, key)
+            self._leave(key)
+
+    async def _enter(self, key: str, limit: RateLimitItem) -> None:
+        while True:
+            stats = self._windows.get_window_stats(limit, key)
+            if stats.remaining <= 0:
+                message = "Too many failed log-ins; wait before the next one."
+                raise TooManyRequests(message, stats.reset_time - time.time())
+            if self._under_way.get(key, 0) < stats.remaining:
+                self._under_way[key] = self._under_way.get(key, 0) + 1
+                return
+            await self._changed.wait()
+
+    def _leave(self, key: str) -> None:
+        self._under_way[key] -= 1
+        if not self._under_way[key]:
+            del self._under_way[key]
+        self._changed.set()
+        self._changed = anyio.Event()
+
+
+def _network(address: str) -> str:
+    """Give what one caller holds many of: an IPv6 address counts as its network."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), _IPV6_NETWORK), strict=False))
