@@ -1,0 +1,103 @@
+"""Changes of files and folders that need no data (contract, section 8)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jobyard.errors import NotFound
+from jobyard.resilience import Guarded
+from jobyard.routes.endpoint import Answer, json_answer
+from jobyard.routes.file_parameters import FileRequest
+from jobyard.routes.file_transfers import BYTES
+from jobyard.seams.storage import FileStatus, Storage
+from jobyard.wire.webhdfs import EXISTS, FILE_NOT_FOUND, WebHdfsError
+
+_DEFAULT_MODE: Final = 0o755
+_EMPTY: Final = Answer(200, headers=(BYTES,))
+_OPTIONS: Final = ("NONE", "OVERWRITE")
+
+
+class FileChanges:
+    """Make, move, remove, and set permissions."""
+
+    def __init__(self, storage: Guarded[Storage]) -> None:
+        self._storage = storage
+
+    async def make_folders(self, asked: FileRequest) -> Answer:
+        """Answer MKDIRS; the folder being there is good."""
+        mode = asked.parameters.mode()
+        await self._storage.call(
+            "mkdirs",
+            lambda storage: storage.mkdirs(asked.path, mode=mode, as_user=asked.user),
+            idempotent=True,
+        )
+        return json_answer({"boolean": True})
+
+    async def remove(self, asked: FileRequest) -> Answer:
+        """Answer DELETE."""
+        recursive = asked.parameters.flag("recursive")
+        was_there = await self._remove(asked, asked.path, recursive=recursive)
+        return json_answer({"boolean": was_there})
+
+    async def set_permission(self, asked: FileRequest) -> Answer:
+        """Answer SETPERMISSION."""
+        mode = asked.parameters.mode()
+        wanted = _DEFAULT_MODE if mode is None else mode
+        await self._storage.call(
+            "chmod",
+            lambda storage: storage.chmod(asked.path, wanted, as_user=asked.user),
+            idempotent=True,
+        )
+        return _EMPTY
+
+    async def rename(self, asked: FileRequest) -> Answer:
+        """Answer RENAME: whether it was done, or with ``renameoptions`` why not.
+
+        OVERWRITE takes the target away first; it is a file or an empty folder.
+        """
+        target = asked.parameters.path("destination")
+        options = asked.parameters.text("renameoptions").upper()
+        if not options:
+            return json_answer({"boolean": await self._rename(asked, target)})
+        if options not in _OPTIONS:
+            why = f"{options[:80]} is not one of {', '.join(_OPTIONS)}."
+            raise WebHdfsError.argument("renameoptions", why)
+        await self._clear(asked, target, overwrite=options == "OVERWRITE")
+        if not await self._rename(asked, target):
+            message = f"rename from {asked.path} to {target} failed."
+            raise WebHdfsError(FILE_NOT_FOUND, message)
+        return _EMPTY
+
+    async def _clear(self, asked: FileRequest, target: str, *, overwrite: bool) -> None:
+        """See to it that the source is there and the target is not."""
+        source = await self._find(asked, asked.path)
+        if source is None:
+            raise WebHdfsError(FILE_NOT_FOUND, f"rename source {asked.path} is not found.")
+        found = await self._find(asked, target)
+        if found is None:
+            return
+        if not overwrite:
+            raise WebHdfsError(EXISTS, f"rename destination {target} already exists")
+        if source.kind is not found.kind or f"{asked.path}/".startswith(f"{target}/"):
+            message = f"rename source {asked.path} and destination {target} do not go together"
+            raise WebHdfsError(EXISTS, message)
+        await self._remove(asked, target, recursive=False)
+
+    async def _find(self, asked: FileRequest, path: str) -> FileStatus | None:
+        try:
+            return await self._storage.call(
+                "stat", lambda storage: storage.stat(path, as_user=asked.user), idempotent=True
+            )
+        except NotFound:
+            return None
+
+    async def _rename(self, asked: FileRequest, target: str) -> bool:
+        return await self._storage.call(
+            "rename", lambda storage: storage.rename(asked.path, target, as_user=asked.user)
+        )
+
+    async def _remove(self, asked: FileRequest, path: str, *, recursive: bool) -> bool:
+        return await self._storage.call(
+            "remove",
+            lambda storage: storage.remove(path, recursive=recursive, as_user=asked.user),
+        )

@@ -1,0 +1,51 @@
+"""The storage that comes with Jobyard: a folder of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from jobyard.hookspecs import hookimpl
+from jobyard.schema import option
+from jobyard.seams.context import Context
+from jobyard.seams.provider import StorageProvider, storage_provider
+from jobyard.seams.storage import Storage, StorageSettings
+
+
+@frozen
+class LocalStorageConfig(StorageSettings):
+    """Be what a deployer can set of the storage in a folder."""
+
+    root: Path | None = option(
+        default=None,
+        example="/srv/jobyard/files",
+        doc="The folder that holds the files; made where it is missing. Default: `storage` in "
+        "the state directory. Below `/user`, `/Output` and `/Container` in it each user has a "
+        "folder; whatever else is to be shared, give it the permission bits for that.",
+    )
+
+
+@asynccontextmanager
+async def _open(config: LocalStorageConfig, context: Context) -> AsyncIterator[Storage]:
+    from jobyard_backends.storage.local import open_backend  # noqa: PLC0415 - not before chosen
+
+    root = context.state_dir / "storage" if config.root is None else config.root
+    async with open_backend(root, context.tasks) as storage:
+        yield storage
+
+
+@hookimpl
+def jobyard_storage_providers() -> tuple[StorageProvider, ...]:
+    """Announce the storage."""
+    return (
+        storage_provider(
+            name="local",
+            api=1,
+            summary="Files in a folder of the gateway's machine.",
+            config=LocalStorageConfig,
+            open=_open,
+        ),
+    )

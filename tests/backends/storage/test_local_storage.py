@@ -1,0 +1,370 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from jobyard.domain.identity import SYSTEM
+from jobyard.errors import Conflict, NotFound, Unavailable
+from jobyard.seams.storage import (
+    AlreadyExists,
+    FileKind,
+    InvalidPath,
+    IsAFolder,
+    NotAFolder,
+    NotEmpty,
+    NotPermitted,
+)
+from jobyard_backends.storage.local import open_backend
+from jobyard_backends.storage.local.storage import LocalStorage
+from tests.backends.storage.conftest import Later, content, left_over, pieces, put, tree
+
+
+async def names(storage: LocalStorage, path: str) -> list[str]:
+    page = await storage.list(path, None, 1000, as_user=SYSTEM)
+    return [entry.name for entry in page.entries]
+
+
+async def test_what_is_written_is_read_and_described(storage: LocalStorage) -> None:
+    await put(storage, "/a/b/file", b"hello")
+
+    status = await storage.stat("/a/b/file", as_user=SYSTEM)
+    assert await content(storage, "/a/b/file") == b"hello"
+    assert (status.name, status.kind, status.size) == ("file", FileKind.FILE, 5)
+    assert (status.owner, status.group, status.mode) == ("jobyard", "jobyard", 0o644)
+
+
+async def test_a_folder_is_described_with_the_number_of_its_entries(storage: LocalStorage) -> None:
+    await put(storage, "/a/one")
+    await put(storage, "/a/two")
+
+    status = await storage.stat("/a", as_user=SYSTEM)
+    assert (status.kind, status.size, status.mode, status.children) == (
+        FileKind.FOLDER,
+        0,
+        0o755,
+        2,
+    )
+    assert (await storage.stat("/", as_user=SYSTEM)).name == ""
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "expected"),
+    [(0, None, b"0123456789"), (3, 4, b"3456"), (8, 100, b"89"), (10, 1, b""), (99, None, b"")],
+)
+async def test_a_range_is_cut_at_the_end_of_the_file(
+    storage: LocalStorage, offset: int, length: int | None, expected: bytes
+) -> None:
+    await put(storage, "/f", b"0123456789")
+
+    got = [chunk async for chunk in storage.read("/f", offset, length, as_user=SYSTEM)]
+
+    assert b"".join(got) == expected
+
+
+async def test_reading_needs_a_file(storage: LocalStorage) -> None:
+    await storage.mkdirs("/folder", as_user=SYSTEM)
+
+    with pytest.raises(IsAFolder, match="Path is not a file: /folder"):
+        await content(storage, "/folder")
+    with pytest.raises(IsAFolder):
+        await content(storage, "/")
+    with pytest.raises(NotFound, match="File does not exist: /nothing"):
+        await content(storage, "/nothing")
+
+
+async def test_a_listing_goes_on_page_by_page_in_the_order_of_names(storage: LocalStorage) -> None:
+    for name in ("b", "a", "c", "é", "B"):
+        await put(storage, f"/folder/{name}")
+
+    first = await storage.list("/folder", None, 2, as_user=SYSTEM)
+    second = await storage.list("/folder", first.next_after, 2, as_user=SYSTEM)
+    third = await storage.list("/folder", second.next_after, 2, as_user=SYSTEM)
+
+    assert [[e.name for e in page.entries] for page in (first, second, third)] == [
+        ["B", "a"],
+        ["b", "c"],
+        ["é"],
+    ]
+    assert (first.remaining, second.remaining, third.remaining) == (3, 1, 0)
+    assert (first.next_after, third.next_after) == ("a", None)
+
+
+async def test_a_file_is_listed_as_itself(storage: LocalStorage) -> None:
+    await put(storage, "/f")
+
+    assert await names(storage, "/f") == ["f"]
+    assert (await storage.list("/f", "f", 10, as_user=SYSTEM)).entries == ()
+    with pytest.raises(NotFound):
+        await names(storage, "/nothing")
+
+
+async def test_writing_replaces_only_when_asked_to(storage: LocalStorage) -> None:
+    await put(storage, "/f", b"old")
+
+    with pytest.raises(AlreadyExists, match="/f already exists"):
+        await put(storage, "/f", b"new")
+    assert await content(storage, "/f") == b"old"
+    await put(storage, "/f", b"new", overwrite=True)
+    assert await content(storage, "/f") == b"new"
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+async def test_a_folder_is_never_replaced_by_a_file(storage: LocalStorage, overwrite: bool) -> None:
+    await storage.mkdirs("/folder", as_user=SYSTEM)
+
+    for path in ("/folder", "/"):
+        with pytest.raises(IsAFolder):
+            await put(storage, path, overwrite=overwrite)
+
+
+async def test_nothing_is_made_under_a_file(storage: LocalStorage) -> None:
+    await put(storage, "/f", b"kept")
+
+    with pytest.raises(NotAFolder):
+        await put(storage, "/f/x")
+    with pytest.raises(NotAFolder):
+        await storage.mkdirs("/f/x/y", as_user=SYSTEM)
+    with pytest.raises(AlreadyExists):
+        await storage.mkdirs("/f", as_user=SYSTEM)
+    with pytest.raises(NotFound):
+        await storage.stat("/f/x", as_user=SYSTEM)
+    assert await content(storage, "/f") == b"kept"
+
+
+async def test_a_file_that_was_made_meanwhile_is_not_replaced(storage: LocalStorage) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"late"
+        await put(storage, "/f", b"first")
+
+    with pytest.raises(AlreadyExists):
+        await storage.write("/f", slow(), overwrite=False, as_user=SYSTEM)
+
+    assert await content(storage, "/f") == b"first"
+
+
+async def test_a_reader_keeps_the_file_that_it_opened(storage: LocalStorage) -> None:
+    await put(storage, "/f", b"a" * 600_000)
+    stream = storage.read("/f", as_user=SYSTEM)
+    first = await anext(stream)
+    await put(storage, "/f", b"b" * 600_000, overwrite=True)
+
+    rest = b"".join([chunk async for chunk in stream])
+
+    assert first + rest == b"a" * 600_000
+
+
+async def test_a_file_grows_at_its_end(storage: LocalStorage) -> None:
+    await put(storage, "/f", b"one")
+
+    await storage.append("/f", pieces(b" two", b" three"), as_user=SYSTEM)
+
+    assert await content(storage, "/f") == b"one two three"
+
+
+async def test_appending_needs_a_file(storage: LocalStorage) -> None:
+    await storage.mkdirs("/folder", as_user=SYSTEM)
+
+    with pytest.raises(NotFound):
+        await storage.append("/nothing", pieces(b"x"), as_user=SYSTEM)
+    with pytest.raises(IsAFolder):
+        await storage.append("/folder", pieces(b"x"), as_user=SYSTEM)
+
+
+async def test_one_appends_at_a_time(storage: LocalStorage) -> None:
+    await put(storage, "/f", b"start")
+
+    async def meddling() -> AsyncIterator[bytes]:
+        with pytest.raises(Conflict):
+            await storage.append("/f", pieces(b"other"), as_user=SYSTEM)
+        yield b" end"
+
+    await storage.append("/f", meddling(), as_user=SYSTEM)
+
+    assert await content(storage, "/f") == b"start end"
+
+
+async def test_making_a_folder_again_is_good(storage: LocalStorage) -> None:
+    await storage.mkdirs("/a/b", mode=0o700, as_user=SYSTEM)
+    await storage.mkdirs("/a/b", as_user=SYSTEM)
+    await storage.mkdirs("/", as_user=SYSTEM)
+
+    assert (await storage.stat("/a/b", as_user=SYSTEM)).mode == 0o700
+    assert (await storage.stat("/a", as_user=SYSTEM)).mode == 0o755
+
+
+async def test_modes_are_what_was_asked_for_whatever_the_umask(storage: LocalStorage) -> None:
+    before = os.umask(0o077)
+    try:
+        await storage.mkdirs("/a", as_user=SYSTEM)
+        await put(storage, "/a/f")
+        await put(storage, "/a/g", mode=0o666)
+    finally:
+        os.umask(before)
+
+    modes = [(await storage.stat(path, as_user=SYSTEM)).mode for path in ("/a", "/a/f", "/a/g")]
+    assert modes == [0o755, 0o644, 0o666]
+
+
+async def test_renaming_answers_as_webhdfs_does(storage: LocalStorage) -> None:
+    await put(storage, "/d/file", b"x")
+    await put(storage, "/d/other", b"y")
+    await storage.mkdirs("/d/sub/empty", as_user=SYSTEM)
+
+    async def rename(source: str, target: str) -> bool:
+        return await storage.rename(source, target, as_user=SYSTEM)
+
+    assert not await rename("/d/nothing", "/d/x")
+    assert not await rename("/d/file", "/d/other")
+    assert not await rename("/d/file", "/nowhere/x")
+    assert not await rename("/d/file", "/d/other/x")
+    assert not await rename("/d/sub", "/d/sub/empty/sub")
+    assert not await rename("/d/sub", "/d/sub")
+    assert not await rename("/", "/d/root")
+    assert await rename("/d/file", "/d/file")
+    assert await rename("/d/file", "/d/moved")
+    assert await rename("/d/moved", "/d/sub")
+    assert await rename("/d/sub", "/d/folder")
+    assert await names(storage, "/d") == ["folder", "other"]
+    assert await content(storage, "/d/folder/moved") == b"x"
+
+
+async def test_removing(storage: LocalStorage, root: Path, later: Later) -> None:
+    await put(storage, "/d/e/file")
+    await put(storage, "/f")
+
+    assert await storage.remove("/f", recursive=False, as_user=SYSTEM)
+    assert not await storage.remove("/f", recursive=False, as_user=SYSTEM)
+    with pytest.raises(NotEmpty, match="`/d is non empty': Directory is not empty"):
+        await storage.remove("/d", recursive=False, as_user=SYSTEM)
+    assert await storage.remove("/d", recursive=True, as_user=SYSTEM)
+    with pytest.raises(NotPermitted):
+        await storage.remove("/", recursive=True, as_user=SYSTEM)
+    assert tree(root) == {}
+    await later.run()
+    assert left_over(root) == []
+
+
+async def test_a_very_deep_folder_can_be_removed(
+    storage: LocalStorage, root: Path, later: Later
+) -> None:
+    half = "/d" * 600
+    for path in (half, "/e" * 600):
+        (root / path[1:]).mkdir(parents=True)
+    await put(storage, "/e" * 600 + "/file")
+    assert await storage.rename("/e", half, as_user=SYSTEM)
+
+    assert await storage.remove("/d", recursive=True, as_user=SYSTEM)
+    await later.run()
+
+    assert left_over(root) == []
+
+
+async def test_permission_bits_are_set_and_shown(storage: LocalStorage) -> None:
+    await put(storage, "/f")
+    await storage.mkdirs("/d", as_user=SYSTEM)
+
+    await storage.chmod("/f", 0o600, as_user=SYSTEM)
+    await storage.chmod("/d", 0o1777, as_user=SYSTEM)
+    await storage.chmod("/", 0o755, as_user=SYSTEM)
+
+    modes = [(await storage.stat(path, as_user=SYSTEM)).mode for path in ("/f", "/d", "/")]
+    assert modes == [0o600, 0o1777, 0o755]
+    with pytest.raises(NotFound):
+        await storage.chmod("/nothing", 0o600, as_user=SYSTEM)
+
+
+async def test_a_summary_counts_files_folders_and_bytes(storage: LocalStorage) -> None:
+    await put(storage, "/d/a", b"12")
+    await put(storage, "/d/e/b", b"345")
+    await storage.mkdirs("/d/f", as_user=SYSTEM)
+
+    of_folder = await storage.summary("/d", as_user=SYSTEM)
+    of_file = await storage.summary("/d/a", as_user=SYSTEM)
+    of_root = await storage.summary("/", as_user=SYSTEM)
+
+    assert (of_folder.files, of_folder.folders, of_folder.length) == (2, 3, 5)
+    assert (of_file.files, of_file.folders, of_file.length) == (1, 0, 2)
+    assert (of_root.files, of_root.folders, of_root.length) == (2, 4, 5)
+
+
+async def test_equal_content_has_an_equal_checksum(storage: LocalStorage) -> None:
+    data = b"x" * 600_000
+    await put(storage, "/a", data)
+    await put(storage, "/b", data)
+    await put(storage, "/c", data[1:])
+
+    sums = [await storage.checksum(path, as_user=SYSTEM) for path in ("/a", "/b", "/c")]
+
+    assert sums[0].digest == hashlib.sha256(data).digest()
+    assert (sums[0], True) == (sums[1], sums[0] != sums[2])
+
+
+async def test_names_may_be_odd_and_255_bytes_long(storage: LocalStorage) -> None:
+    odd = ["sp ace+plus%pct", "a:b", "-rf", "\n", "\x7f", "é" * 127 + "x", "*?[", "...", ".hidden"]
+    for name in odd:
+        await put(storage, f"/odd/{name}", name.encode())
+
+    assert await names(storage, "/odd") == sorted(odd)
+    assert [await content(storage, f"/odd/{name}") for name in odd] == [n.encode() for n in odd]
+    with pytest.raises(InvalidPath):
+        await put(storage, "/odd/" + "é" * 128)
+    with pytest.raises(InvalidPath):
+        await put(storage, "/odd/nul\0")
+    with pytest.raises(InvalidPath):
+        await storage.mkdirs("/d" * 1001, as_user=SYSTEM)
+
+
+async def test_the_storages_own_folder_is_nobodys(storage: LocalStorage, root: Path) -> None:
+    assert (root / ".jobyard").is_dir()
+    assert await names(storage, "/") == []
+    assert (await storage.stat("/", as_user=SYSTEM)).children == 0
+    with pytest.raises(NotPermitted):
+        await storage.stat("/.jobyard", as_user=SYSTEM)
+    with pytest.raises(NotPermitted):
+        await storage.remove("/x/../.jobyard", recursive=True, as_user=SYSTEM)
+    with pytest.raises(NotPermitted):
+        await put(storage, "/.jobyard/x")
+    await put(storage, "/d/.jobyard/x")  # below the root the name means nothing
+    assert await names(storage, "/d") == [".jobyard"]
+
+
+async def test_it_answers_that_it_works(storage: LocalStorage, root: Path) -> None:
+    await storage.ping()
+
+    assert left_over(root) == []
+
+
+async def test_files_outlive_the_storage(root: Path, later: Later) -> None:
+    async with open_backend(root, later) as storage:
+        await put(storage, "/user/alice/f", b"kept", mode=0o640)
+    async with open_backend(root, later) as storage:
+        status = await storage.stat("/user/alice/f", as_user=SYSTEM)
+
+        assert await content(storage, "/user/alice/f") == b"kept"
+        assert (status.owner, status.mode) == ("alice", 0o640)
+
+
+async def test_a_closed_storage_does_nothing_more(root: Path, later: Later) -> None:
+    async with open_backend(root, later) as storage:
+        pass
+
+    with pytest.raises(Unavailable):
+        await put(storage, "/f")
+    assert tree(root) == {}
+
+
+async def test_a_root_that_cannot_be_used_says_why_and_not_where(
+    tmp_path: Path, later: Later
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+
+    with pytest.raises(Unavailable) as caught:
+        async with open_backend(tmp_path / "file", later):
+            pass
+
+    assert caught.value.message == "The root of the local storage cannot be used: File exists"
+    assert str(tmp_path) in (caught.value.detail or "")
