@@ -1,0 +1,1 @@
+"""The embedded scheduler's own migrations: alembic revisions."""

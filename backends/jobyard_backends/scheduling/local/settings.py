@@ -1,0 +1,76 @@
+"""What a deployer can set of the embedded scheduler."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import frozen
+
+
+class LocalSchedulingConfig(Protocol):
+    """Be whatever holds the settings; the provider's configuration class does.
+
+    ``cpus``, ``memory_mb`` and ``gpus`` are those of the machine where they are ``None``.
+    ``grace_seconds`` lies between SIGTERM and SIGKILL; ``retry_backoff`` is the unit of the
+    back-off, in seconds.
+    """
+
+    @property
+    def cpus(self) -> int | None:
+        """Give the declared number of cores."""
+        ...
+
+    @property
+    def cpu_overcommit(self) -> float:
+        """Give by how much CPU numbers may go beyond the cores."""
+        ...
+
+    @property
+    def memory_mb(self) -> int | None:
+        """Give the declared memory."""
+        ...
+
+    @property
+    def gpus(self) -> int | None:
+        """Give the declared number of GPUs."""
+        ...
+
+    @property
+    def gpu_type(self) -> str:
+        """Give the name of the GPUs' model, which a job's ``gpuType`` has to match."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Give the address under which tasks find one another."""
+        ...
+
+    @property
+    def port_numbers(self) -> range:
+        """Give the ports for tasks."""
+        ...
+
+    @property
+    def grace_seconds(self) -> float:
+        """Give the time that a task has to end by itself."""
+        ...
+
+    @property
+    def retry_backoff(self) -> float:
+        """Give the seconds of the first back-off."""
+        ...
+
+
+@frozen
+class LocalSchedulingSettings:
+    """Be the settings as a plain value, with their defaults."""
+
+    cpus: int | None = None
+    cpu_overcommit: float = 8.0
+    memory_mb: int | None = None
+    gpus: int | None = None
+    gpu_type: str = ""
+    address: str = "127.0.0.1"
+    port_numbers: range = range(20_000, 30_000)
+    grace_seconds: float = 10.0
+    retry_backoff: float = 1.0

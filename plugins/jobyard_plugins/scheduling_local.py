@@ -1,0 +1,118 @@
+"""The embedded scheduler, announced under the name ``local``."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from attrs import frozen
+
+from jobyard.errors import Problem
+from jobyard.hookspecs import hookimpl
+from jobyard.schema import option
+from jobyard.seams.context import Context
+from jobyard.seams.provider import Capability, SchedulingProvider, scheduling_provider
+from jobyard.seams.scheduling import Scheduler
+
+_LAST_PORT: Final = 65_535
+
+
+@frozen
+class LocalScheduling:
+    """Be the settings of the embedded scheduler."""
+
+    cpus: int | None = option(
+        default=None,
+        minimum=1,
+        maximum=65_536,
+        doc="The cores that tasks may use. Without it, those that the gateway itself may use.",
+    )
+    cpu_overcommit: float = option(
+        default=8.0,
+        minimum=0.1,
+        maximum=1000,
+        doc="How many CPU numbers of tasks one core stands for; 1 makes them exact.",
+    )
+    memory_mb: int | None = option(
+        default=None,
+        minimum=100,
+        maximum=2**31 - 1,
+        doc="The memory for tasks, in MB. Without it, all of the machine's.",
+    )
+    gpus: int | None = option(
+        default=None,
+        minimum=0,
+        maximum=1024,
+        doc="The number of GPUs, counted from 0. Without it, those whose devices are found.",
+    )
+    gpu_type: str = option(
+        default="",
+        max_length=128,
+        example="V100",
+        doc="The model of the GPUs, which a job's `gpuType` has to name.",
+    )
+    address: str = option(
+        default="127.0.0.1",
+        max_length=45,
+        doc="The IP address under which the tasks of a job find one another.",
+    )
+    ports: str = option(
+        default="20000-29999",
+        pattern=r"[0-9]{1,5}-[0-9]{1,5}",
+        doc="The range of ports for tasks, both ends included.",
+    )
+    grace_seconds: float = option(
+        default=10.0,
+        minimum=0,
+        maximum=3600,
+        doc="How long a task that is stopped has between SIGTERM and SIGKILL, in seconds.",
+    )
+    retry_backoff: float = option(
+        default=1.0,
+        minimum=0.01,
+        maximum=60,
+        doc="The wait before the first retry that backs off, in seconds; it doubles each time, "
+        "up to 300 times this.",
+    )
+
+    @property
+    def port_numbers(self) -> range:
+        """Give the ports for tasks."""
+        first, _, last = self.ports.partition("-")
+        return range(int(first), int(last) + 1)
+
+    def problems(self) -> Iterable[Problem]:
+        """Refuse an address that is none, and a range that holds no ports."""
+        try:
+            ipaddress.ip_address(self.address)
+        except ValueError:
+            yield Problem("address", "expected an IP address such as 127.0.0.1")
+        numbers = self.port_numbers
+        if not numbers or numbers[0] < 1 or numbers[-1] > _LAST_PORT:
+            message = f"expected an ascending range within 1-{_LAST_PORT}, such as 20000-29999"
+            yield Problem("ports", message)
+
+
+@asynccontextmanager
+async def _open(config: LocalScheduling, context: Context) -> AsyncIterator[Scheduler]:
+    from jobyard_backends.scheduling.local import open_backend  # noqa: PLC0415 - only when chosen
+
+    async with open_backend(config, context) as scheduler:
+        yield scheduler
+
+
+@hookimpl
+def jobyard_scheduling_providers() -> tuple[SchedulingProvider, ...]:
+    """Announce the embedded scheduler."""
+    return (
+        scheduling_provider(
+            name="local",
+            api=1,
+            summary="Runs jobs as processes of the gateway's own machine.",
+            config=LocalScheduling,
+            open=_open,
+            capabilities=(Capability.LOGS, Capability.CAPACITY),
+        ),
+    )
