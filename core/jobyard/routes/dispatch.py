@@ -48,13 +48,17 @@ def split(raw_path: str) -> list[str]:
     Raises:
         InvalidParameters: A percent sequence is malformed, or is no UTF-8.
     """
-    if _BROKEN_PERCENT.search(raw_path):
-        message = f"{raw_path[:200]!r} holds a malformed percent sequence"
+    return [_decoded(part) for part in raw_path.split("/") if part]
+
+
+def _decoded(part: str) -> str:
+    if _BROKEN_PERCENT.search(part):
+        message = f"{part[:200]!r} holds a malformed percent sequence"
         raise InvalidParameters([Problem("path", message)])
     try:
-        return [unquote_to_bytes(part).decode() for part in raw_path.split("/") if part]
+        return unquote_to_bytes(part).decode()
     except UnicodeDecodeError as error:
-        message = f"{raw_path[:200]!r} is not UTF-8 once decoded"
+        message = f"{part[:200]!r} is not UTF-8 once decoded"
         raise InvalidParameters([Problem("path", message)]) from error
 
 
@@ -85,11 +89,12 @@ class Table:
             NoApi: There is none (R).
             InvalidParameters: The path cannot be decoded.
         """
-        segments = split(raw_path)
-        if segments[:1] == [ALIAS.rstrip("/")]:
-            segments = segments[1:]
-        found = self._walk(self._root, segments, {})
+        parts = [part for part in raw_path.split("/") if part]
+        if parts[:1] == [ALIAS.rstrip("/")]:
+            parts = parts[1:]
+        found = self._walk(self._root, parts, {})
         if found is None:
+            split(raw_path)
             raise NoApi(raw_path)
         node, path = found
         endpoint = node.endpoints.get(method)
@@ -100,13 +105,15 @@ class Table:
         return Match(endpoint, path)
 
     def _walk(
-        self, node: _Node, segments: list[str], path: Mapping[str, str]
+        self, node: _Node, parts: list[str], path: Mapping[str, str]
     ) -> tuple[_Node, Mapping[str, str]] | None:
-        for at, segment in enumerate(segments):
+        for at, part in enumerate(parts):
+            if node.parameter is not None and node.parameter.wildcard:
+                # As it was sent: how a part that cannot be decoded is refused is the route's.
+                return node.parameter, {**path, node.parameter.name: "/".join(parts[at:])}
+            segment = part if "%" not in part and part.isascii() else _decoded(part)
             following = node.literals.get(segment)
             if following is None and (following := node.parameter) is not None:
-                if following.wildcard:
-                    return following, {**path, following.name: "/".join(segments[at:])}
                 path = {**path, following.name: segment}
             if following is None:
                 return None
@@ -143,7 +150,7 @@ class Dispatcher:
             ApiError: The contract's errors, and whatever the handler raises.
         """
         endpoint = match.endpoint
-        caller = await self._caller(request, endpoint.access)
+        caller = await self._caller(request, endpoint.access) if endpoint.identified else None
         if endpoint.rooted:
             _check_names(request, match.path)
         call = Call(request=request, path=match.path, caller=caller, read_body=self._read_body)

@@ -37,13 +37,15 @@ class Access(enum.Enum):
 class Answer:
     """Be what a route answers; the cheapest form that the hot path can send.
 
-    ``chunks`` streams where a whole ``body`` would be large or is not there yet.
+    ``chunks`` streams where a whole ``body`` would be large or is not there yet; ``endless``
+    says that they end with something that happens, and not with what there is.
     """
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     chunks: AsyncIterator[bytes] | None = None
+    endless: bool = False
 
 
 def json_answer(
@@ -68,7 +70,7 @@ def message_answer(
 class Call:
     """Be one request on its way to a route.
 
-    ``path`` holds the path's parameters, decoded. ``caller`` is ``None`` for a guest.
+    ``path`` holds the path's parameters, decoded but for a wildcard. ``caller`` is ``None`` for a guest.
     """
 
     request: Request
@@ -123,13 +125,29 @@ class QueryParameter:
 
 
 @frozen
+class Header:
+    """Document one header of a request or of an answer; ``schema`` is a JSON Schema."""
+
+    name: str
+    doc: str
+    schema: Mapping[str, object] = {"type": "string"}
+
+
+@frozen
 class Success:
-    """Document a good answer; ``schema`` is an attrs class or a JSON Schema, or nothing."""
+    """Document a good answer; ``schema`` is an attrs class or a JSON Schema, or nothing.
+
+    With ``many`` the answer is an array of it. ``also`` are media types in which the same is
+    answered to those who prefer them.
+    """
 
     status: int
     doc: str
     schema: type | Mapping[str, object] | None = None
     media_type: str = "application/json"
+    many: bool = False
+    also: tuple[str, ...] = ()
+    headers: tuple[Header, ...] = ()
 
 
 @frozen
@@ -153,5 +171,15 @@ class Endpoint:
     rooted: bool = True
     """False for what lies beside ``/api/v1``: ``/healthz``, ``/docs``, ``/webhdfs/v1``."""
     wildcard: bool = False
-    """True where the last parameter takes the rest of the path, slashes included."""
+    """True where the last parameter takes the rest of the path, slashes included, as it was sent:
+    the route decodes it."""
     documented: bool = True
+    headers: tuple[Header, ...] = ()
+    """The headers of a request that mean something here beyond what they mean everywhere."""
+    filled: tuple[str, ...] = ()
+    """The fields of the body that come from elsewhere, such as the path, where it has them not."""
+    conditional: bool = False
+    """True where good answers carry an ``ETag``, and ``If-None-Match`` is answered with 304."""
+    identified: bool = True
+    """False where it makes no difference who calls: the token is not looked at, so that no
+    backend is waited for."""

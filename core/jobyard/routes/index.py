@@ -30,8 +30,14 @@ class IndexRoutes:
                 tag="operation",
                 access=Access.PUBLIC,
                 success=(
-                    Success(200, "The API's name, or links as JSON.", media_type="text/html"),
+                    Success(
+                        200,
+                        "The API's name, or links as JSON.",
+                        media_type="text/html",
+                        also=("application/json",),
+                    ),
                 ),
+                identified=False,
             ),
             Endpoint(
                 method="GET",
@@ -42,6 +48,7 @@ class IndexRoutes:
                 access=Access.PUBLIC,
                 rooted=False,
                 documented=False,
+                identified=False,
             ),
         )
 

@@ -24,11 +24,10 @@ from jobyard.routes.endpoint import (
 from jobyard.routes.job_names import BOTH, named
 from jobyard.services.board import Board
 from jobyard.services.lifecycle import Lifecycle
-from jobyard.wire.answer_schemas import JobDetail, Message
+from jobyard.wire.answer_schemas import JobDetail, JobItem, Message
 from jobyard.wire.answers import job_detail
 from jobyard.wire.requests import EXECUTION_REQUEST
 
-_JOB_LIST: Final = {"type": "array", "items": {"$ref": "#/components/schemas/JobItem"}}
 _LARGEST_ATTEMPT: Final = 10
 ATTEMPT: Final = QueryParameter(
     "attempt", "Which attempt, from 0; the last without it.", {"type": "integer", "minimum": 0}
@@ -79,7 +78,8 @@ class JobRoutes:
             tag="jobs",
             access=Access.READ,
             query=(QueryParameter("username", "Only the jobs that this user submitted."),),
-            success=(Success(200, "The jobs.", _JOB_LIST),),
+            success=(Success(200, "The jobs.", JobItem, many=True),),
+            conditional=True,
         )
 
     def _read(self, path: str) -> Endpoint:
@@ -92,6 +92,7 @@ class JobRoutes:
             access=Access.READ,
             query=(ATTEMPT,),
             success=(Success(200, "The job.", JobDetail),),
+            conditional=True,
             errors=(NoJob,),
         )
 
@@ -120,8 +121,12 @@ class JobRoutes:
 
     async def list(self, call: Call) -> Answer:
         """Answer the jobs of all, or of one submitter (S, R)."""
-        username = call.path.get("username", call.request.query_params.get("username"))
+        asked = (call.path.get("username"), call.request.query_params.get("username"))
+        submitters = {each for each in asked if each is not None}
         view = await self._board.view()
+        if len(submitters) > 1:
+            return tagged(call.request, b"[]", stale=view.stale)
+        username = next(iter(submitters), None)
         tag = view.version if username is None else f"{view.version}.{username}"
         return tagged(call.request, view.encoded(username), tag=tag, stale=view.stale)
 

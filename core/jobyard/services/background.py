@@ -33,9 +33,17 @@ class Background:
 
 @asynccontextmanager
 async def background() -> AsyncIterator[Background]:
-    """Open an owner; at the end its tasks are cancelled and awaited."""
+    """Open an owner; at the end its tasks are cancelled and awaited.
+
+    An error of the block leaves it as it is, and not in a group: the tasks have none to add.
+    """
+    failure: Exception | None = None
     async with anyio.create_task_group() as group:
         try:
             yield Background(group)
+        except Exception as error:  # noqa: BLE001 - it is raised again below
+            failure = error
         finally:
             group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import anyio
@@ -17,17 +18,20 @@ import orjson
 from attrs import evolve, field, frozen
 
 from jobyard.clock import Clock
-from jobyard.domain.job import FrameworkName, SubmissionId
-from jobyard.domain.states import ExecutionType, JobState
+from jobyard.domain.job import FrameworkName
+from jobyard.domain.states import JobState
 from jobyard.domain.status import JobStatus, JobSummary
-from jobyard.errors import NotFound, UnknownError
-from jobyard.resilience import Guarded
+from jobyard.errors import BackendError, NotFound, UnknownError
+from jobyard.resilience import Guarded, rejected
 from jobyard.seams.observer import JobChanged
 from jobyard.seams.scheduling import Scheduler, Snapshot
 from jobyard.services.observers import Observers
+from jobyard.services.overlay import Overlay
 from jobyard.wire.answers import job_item
 
 _REMEMBERED_DETAILS: Final = 256
+_KEPT_EVENTS: Final = 10_000
+"""Changes that wait for slow observers at most; the oldest are given up first."""
 
 
 @frozen
@@ -60,59 +64,6 @@ def _newest_first(jobs: Iterable[JobSummary]) -> tuple[JobSummary, ...]:
     return tuple(sorted(jobs, key=lambda job: (-(job.created_at or 0), str(job.name))))
 
 
-class Overlay:
-    """Hold what this gateway knows before the cluster shows it: read your writes."""
-
-    def __init__(self) -> None:
-        self._added: dict[FrameworkName, JobSummary] = {}
-        self._removed: dict[FrameworkName, SubmissionId | None] = {}
-        self._wanted: dict[FrameworkName, tuple[SubmissionId | None, ExecutionType]] = {}
-
-    def added(self, job: JobSummary) -> None:
-        """Show a job that was accepted."""
-        self._added[job.name] = job
-
-    def removed(self, name: FrameworkName, submission: SubmissionId | None) -> None:
-        """Hide a job that was deleted, or never came to be."""
-        self._added.pop(name, None)
-        self._wanted.pop(name, None)
-        self._removed[name] = submission
-
-    def undone(self, name: FrameworkName) -> None:
-        """Stop showing a job that was not accepted after all."""
-        self._added.pop(name, None)
-
-    def wanted(self, job: JobSummary, kind: ExecutionType) -> None:
-        """Show the execution type that was asked for."""
-        self._wanted[job.name] = (job.submission, kind)
-
-    def find(self, name: FrameworkName) -> JobSummary | None:
-        """Give a job that the cluster does not show yet."""
-        return self._added.get(name)
-
-    def hides(self, job: JobSummary) -> bool:
-        """Tell whether a job that the cluster shows was deleted here."""
-        return job.name in self._removed and self._removed[job.name] == job.submission
-
-    def apply(self, jobs: Iterable[JobSummary]) -> list[JobSummary]:
-        """Lay this over what the cluster shows, and drop what it shows by itself now."""
-        shown = {job.name: job for job in jobs}
-        for name in [name for name in self._removed if name not in shown]:
-            del self._removed[name]
-        visible = [self._as_wanted(job) for job in shown.values() if not self.hides(job)]
-        names = {job.name for job in visible}
-        for name in [name for name in self._added if name in names]:
-            del self._added[name]
-        return [*visible, *self._added.values()]
-
-    def _as_wanted(self, job: JobSummary) -> JobSummary:
-        submission, kind = self._wanted.get(job.name, (None, job.execution_type))
-        if submission != job.submission or kind is job.execution_type:
-            self._wanted.pop(job.name, None)
-            return job
-        return evolve(job, execution_type=kind)
-
-
 class Board:
     """Answer lists and details.
 
@@ -138,16 +89,17 @@ class Board:
         self._polled_at = 0.0
         self._dirty = True
         self._view: View | None = None
+        self._basis: tuple[str, int] | None = None
         self._era = secrets.token_hex(4)
         self._changes = 0
+        self._events: deque[JobChanged] = deque(maxlen=_KEPT_EVENTS)
         self._encoded: dict[FrameworkName, tuple[JobSummary, bytes]] = {}
         self._details: dict[tuple[FrameworkName, int | None], tuple[float, JobStatus]] = {}
         self.overlay: Final = Overlay()
 
     def touch(self) -> None:
-        """Say that something changed here: the next reader asks the cluster."""
+        """Say that something changed in the cluster: the next reader asks it."""
         self._dirty = True
-        self._changes += 1
 
     async def view(self) -> View:
         """Give all jobs.
@@ -158,12 +110,11 @@ class Board:
         if self._fresh():
             return self._current()
         async with self._lock:
-            if self._fresh():
-                return self._current()
-            try:
-                await self._poll()
-            except UnknownError as error:
-                return self._remembered(error)
+            if not self._fresh():
+                try:
+                    await self._poll()
+                except UnknownError as error:
+                    return self._remembered(error)
         return self._current()
 
     async def find(self, name: FrameworkName) -> JobSummary | None:
@@ -177,21 +128,21 @@ class Board:
                 "job", lambda scheduler: scheduler.job(name, attempt), idempotent=True
             )
         except NotFound:
-            added = self.overlay.find(name)
-            return None if added is None or attempt else Detail(JobStatus(summary=added))
+            return self._only_here(name, attempt)
         except UnknownError as error:
             return self._remembered_detail(name, attempt, error)
-        if self.overlay.hides(status.summary):
-            added = self.overlay.find(name)
-            return None if added is None else Detail(JobStatus(summary=added))
+        except BackendError as error:
+            return self._remembered_detail(name, attempt, rejected(error))
         self._remember_detail(name, attempt, status)
-        return Detail(status)
+        return self._overlaid(Detail(status), attempt)
 
     async def watch(self) -> None:
-        """Poll for ever, so that observers hear of changes that nobody reads."""
+        """Poll for ever, and tell the observers of changes, which nobody waits for."""
         while True:
             with contextlib.suppress(UnknownError):
                 await self.view()
+            while self._events:
+                await self._observers.job_changed(self._events.popleft())
             await anyio.sleep(max(self._max_age, 0.2))
 
     def _fresh(self) -> bool:
@@ -201,26 +152,40 @@ class Board:
     async def _poll(self) -> None:
         self._dirty = False
         try:
-            snapshot = await self._scheduling.call(
+            self._snapshot = await self._scheduling.call(
                 "jobs", lambda scheduler: scheduler.jobs(), idempotent=True
             )
+        except BackendError as error:
+            self._dirty = True
+            raise rejected(error) from error
         except BaseException:
             self._dirty = True
             raise
-        changed = self._snapshot is None or snapshot.version != self._snapshot.version
-        self._snapshot, self._polled_at = snapshot, self._clock.monotonic()
-        before = self._view
-        if changed or before is None or not before.version.endswith(f".{self._changes}"):
-            self._view = self._build(snapshot)
-            await self._tell(before, self._view)
+        self._polled_at = self._clock.monotonic()
+
+    def _current(self) -> View:
+        """Give the view, made anew where the cluster or this gateway has something new."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            message = "the board was read before it was filled"
+            raise RuntimeError(message)
+        basis = (snapshot.version, self.overlay.revision)
+        if self._view is None or basis != self._basis:
+            before, self._view = self._view, self._build(snapshot)
+            self._basis = basis
+            self._note_changes(before, self._view)
+        return self._view
 
     def _build(self, snapshot: Snapshot[JobSummary]) -> View:
-        jobs = _newest_first(self.overlay.apply(snapshot.items))
+        seen = self.overlay.apply(snapshot.items, complete=snapshot.complete)
+        jobs = _newest_first(seen)
         by_name = {job.name: job for job in jobs}
         self._encoded = {job.name: (job, self._encode(job)) for job in jobs}
         items = tuple(self._encoded[job.name][1] for job in jobs)
-        version = f"{self._era}.{snapshot.version}.{self._changes}"
-        return View(version, jobs, by_name=by_name, items=items)
+        if self._view is None or items != self._view.items:
+            self._changes += 1
+        self._forget_details(by_name)
+        return View(f"{self._era}.{self._changes}", jobs, by_name=by_name, items=items)
 
     def _encode(self, job: JobSummary) -> bytes:
         known = self._encoded.get(job.name)
@@ -229,17 +194,22 @@ class Board:
         # What orjson returns holds far more memory than its length.
         return bytes(memoryview(orjson.dumps(job_item(job))))
 
-    def _current(self) -> View:
-        if self._view is None:
-            message = "the board was read before it was filled"
-            raise RuntimeError(message)
-        return self._view
-
     def _remembered(self, error: UnknownError) -> View:
         age = self._clock.monotonic() - self._polled_at
         if self._snapshot is None or age > self._stale_for:
             raise error
-        return evolve(self._build(self._snapshot), stale=True)
+        return evolve(self._current(), stale=True)
+
+    def _only_here(self, name: FrameworkName, attempt: int | None) -> Detail | None:
+        known = self.overlay.find(name)
+        return None if known is None or attempt else Detail(JobStatus(summary=known))
+
+    def _overlaid(self, detail: Detail, attempt: int | None) -> Detail | None:
+        cluster = detail.status.summary
+        seen = self.overlay.over(cluster)
+        if seen is None or seen.submission != cluster.submission:
+            return self._only_here(cluster.name, attempt)
+        return evolve(detail, status=evolve(detail.status, summary=seen))
 
     def _remember_detail(self, name: FrameworkName, attempt: int | None, status: JobStatus) -> None:
         self._details.pop((name, attempt), None)
@@ -247,22 +217,31 @@ class Board:
             del self._details[next(iter(self._details))]
         self._details[name, attempt] = (self._clock.monotonic(), status)
 
+    def _forget_details(self, jobs: Mapping[FrameworkName, JobSummary]) -> None:
+        """Forget the details of jobs that are no more, or have a successor of their name."""
+        for name, attempt in list(self._details):
+            _, status = self._details[name, attempt]
+            job = jobs.get(name)
+            if job is None or job.submission != status.summary.submission:
+                del self._details[name, attempt]
+
     def _remembered_detail(
         self, name: FrameworkName, attempt: int | None, error: UnknownError
-    ) -> Detail:
+    ) -> Detail | None:
         at, status = self._details.get((name, attempt), (float("-inf"), None))
         if status is not None and self._clock.monotonic() - at <= self._stale_for:
-            return Detail(status, stale=True)
-        added = self.overlay.find(name)
-        if added is None or attempt is not None:
+            return self._overlaid(Detail(status, stale=True), attempt)
+        known = self._only_here(name, attempt)
+        if known is None:
             raise error
-        return Detail(JobStatus(summary=added), stale=True)
+        return evolve(known, stale=True)
 
-    async def _tell(self, before: View | None, after: View) -> None:
+    def _note_changes(self, before: View | None, after: View) -> None:
+        """Note, for the observers, whose state is another; telling them may take long."""
         if not self._observers or before is None:
             return
         for job in after.jobs:
             known = before.by_name.get(job.name)
             was: JobState | None = None if known is None else known.state
             if was is not job.state:
-                await self._observers.job_changed(JobChanged(was, job))
+                self._events.append(JobChanged(was, job))

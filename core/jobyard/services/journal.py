@@ -1,22 +1,31 @@
-"""The journal: which submissions and operations were accepted, durable before they are acted on.
+"""The journal: which submissions were accepted, durable before they are acted on.
 
-Every function is a unit of work for :meth:`jobyard.seams.context.Store.write` or ``read``.
+A row that is not settled has an owner, who works on it until its lease ends: the request that
+made it, or a round of recovery. Only the owner takes a row back, and whoever finds a lease that
+has ended may become the owner, so that nothing is undone by one while another completes it.
+
+Every function is a unit of work for :meth:`jobyard.seams.context.Store.write` or ``read``. Times
+are milliseconds since the epoch.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
+from sqlalchemy import or_, select
 
-from jobyard.database.tables import JOBS, OPERATIONS
-from jobyard.domain.identity import Actor
-from jobyard.domain.job import FrameworkName, JobRef, KeyPair, OperationId, SubmissionId
+from jobyard.database.inserting import insert_or_leave
+from jobyard.database.tables import JOBS
+from jobyard.domain.job import FrameworkName, JobRef, KeyPair, SubmissionId
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
+
+LEASE: Final = 60.0
+"""Seconds for which a row belongs to its owner: longer than a request may take."""
 
 
 class Phase(enum.StrEnum):
@@ -27,12 +36,7 @@ class Phase(enum.StrEnum):
     ACCEPTED = "accepted"
 
 
-class OperationKind(enum.StrEnum):
-    """Name what was accepted to be done to a job."""
-
-    START = "start"
-    STOP = "stop"
-    DELETE = "delete"
+_UNSETTLED: Final = JOBS.c.phase != Phase.ACCEPTED.value
 
 
 @frozen
@@ -51,6 +55,8 @@ class JobRow:
     config: bytes
     public_key: str
     private_key: bytes
+    owner: str = ""
+    lease_until: int = 0
     looks: int = 0
     looked_at: int = 0
 
@@ -68,16 +74,6 @@ class JobRow:
         return f"JobRow({self.submission}, {self.namespace}~{self.name}, {self.phase})"
 
 
-@frozen
-class Operation:
-    """Be one start, stop or delete that is not yet known to be done."""
-
-    operation: OperationId
-    kind: OperationKind
-    ref: JobRef
-    actor: Actor
-
-
 def _job_row(row: RowMapping) -> JobRow:
     return JobRow(
         submission=SubmissionId(row["submission"]),
@@ -92,70 +88,133 @@ def _job_row(row: RowMapping) -> JobRow:
         config=bytes(row["config"]),
         public_key=row["public_key"],
         private_key=bytes(row["private_key"]),
+        owner=row["owner"],
+        lease_until=row["lease_until"],
         looks=row["looks"],
         looked_at=row["looked_at"],
     )
 
 
 def reserve(row: JobRow) -> Callable[[Connection], bool]:
-    """Take a name; ``False`` where it is taken."""
+    """Take a name; ``False`` where it is taken by another submission."""
+    values = {
+        "submission": row.submission,
+        "namespace": row.namespace,
+        "name": row.name,
+        "submitter": row.submitter,
+        "backend": row.backend,
+        "phase": row.phase.value,
+        "virtual_cluster": row.virtual_cluster,
+        "created_at": row.created_at,
+        "document": row.document,
+        "config": row.config,
+        "public_key": row.public_key,
+        "private_key": row.private_key,
+        "owner": row.owner,
+        "lease_until": row.lease_until,
+    }
 
     def work(connection: Connection) -> bool:
-        taken = JOBS.c.namespace == row.namespace, JOBS.c.name == row.name
-        if connection.execute(JOBS.select().where(*taken)).first() is not None:
-            return False
-        connection.execute(
-            JOBS.insert().values(
-                submission=row.submission,
-                namespace=row.namespace,
-                name=row.name,
-                submitter=row.submitter,
-                backend=row.backend,
-                phase=row.phase.value,
-                virtual_cluster=row.virtual_cluster,
-                created_at=row.created_at,
-                document=row.document,
-                config=row.config,
-                public_key=row.public_key,
-                private_key=row.private_key,
-                owner="",
-                lease_until=0,
-            )
-        )
-        return True
+        if insert_or_leave(connection, JOBS, values):
+            return True
+        # A unit of work may be run again after a commit whose outcome was not told.
+        return get(row.submission)(connection) is not None
 
     return work
 
 
-def set_phase(submission: SubmissionId, phase: Phase) -> Callable[[Connection], None]:
-    """Say how far a submission has come; one that is gone stays gone."""
-
-    def work(connection: Connection) -> None:
-        connection.execute(
-            JOBS.update().where(JOBS.c.submission == submission).values(phase=phase.value)
-        )
-
-    return work
-
-
-def note_look(submission: SubmissionId, looks: int, at: int) -> Callable[[Connection], None]:
-    """Count that an uncertain submission was absent when looked for."""
+def accept(submission: SubmissionId) -> Callable[[Connection], None]:
+    """Say that the cluster has a submission; one that is gone stays gone."""
 
     def work(connection: Connection) -> None:
         connection.execute(
             JOBS.update()
             .where(JOBS.c.submission == submission)
-            .values(looks=looks, looked_at=at, phase=Phase.UNCERTAIN.value)
+            .values(phase=Phase.ACCEPTED.value, owner="", lease_until=0)
         )
 
     return work
 
 
-def forget(submission: SubmissionId) -> Callable[[Connection], None]:
-    """Take a submission back: its name is free."""
+def doubt(submission: SubmissionId, looks: int, at: int) -> Callable[[Connection], None]:
+    """Say that nobody knows whether a submission arrived, and that it was absent so often.
+
+    Nobody owns it any more: recovery may look at once where nobody looked yet.
+    """
 
     def work(connection: Connection) -> None:
-        connection.execute(JOBS.delete().where(JOBS.c.submission == submission))
+        connection.execute(
+            JOBS.update()
+            .where(JOBS.c.submission == submission, _UNSETTLED)
+            .values(phase=Phase.UNCERTAIN.value, looks=looks, looked_at=at, owner="", lease_until=0)
+        )
+
+    return work
+
+
+def claim(row: JobRow, owner: str, at: int, seconds: float = LEASE) -> Callable[[Connection], bool]:
+    """Become the owner of an unsettled row; ``False`` where another is, or it changed."""
+
+    def work(connection: Connection) -> bool:
+        done = connection.execute(
+            JOBS.update()
+            .where(
+                JOBS.c.submission == row.submission,
+                JOBS.c.phase == row.phase.value,
+                JOBS.c.looks == row.looks,
+                _UNSETTLED,
+                or_(JOBS.c.lease_until <= at, JOBS.c.owner == owner),
+            )
+            .values(owner=owner, lease_until=at + round(seconds * 1000))
+        )
+        return done.rowcount == 1
+
+    return work
+
+
+def release(submission: SubmissionId, owner: str) -> Callable[[Connection], None]:
+    """Give up a row, for others to complete."""
+
+    def work(connection: Connection) -> None:
+        connection.execute(
+            JOBS.update()
+            .where(JOBS.c.submission == submission, JOBS.c.owner == owner)
+            .values(lease_until=0)
+        )
+
+    return work
+
+
+def release_all() -> Callable[[Connection], None]:
+    """End every lease: for a start of the only gateway on the database."""
+
+    def work(connection: Connection) -> None:
+        connection.execute(JOBS.update().where(_UNSETTLED).values(lease_until=0))
+
+    return work
+
+
+def forget(submission: SubmissionId, owner: str) -> Callable[[Connection], bool]:
+    """Take a submission back: its name is free. ``False`` where that is not the owner's to do."""
+
+    def work(connection: Connection) -> bool:
+        done = connection.execute(
+            JOBS.delete().where(JOBS.c.submission == submission, JOBS.c.owner == owner, _UNSETTLED)
+        )
+        return done.rowcount == 1
+
+    return work
+
+
+def forget_accepted(submission: SubmissionId) -> Callable[[Connection], None]:
+    """Free the name of a job that the cluster had and has no more."""
+
+    def work(connection: Connection) -> None:
+        connection.execute(
+            JOBS.delete().where(
+                JOBS.c.submission == submission, JOBS.c.phase == Phase.ACCEPTED.value
+            )
+        )
 
     return work
 
@@ -182,79 +241,35 @@ def get(submission: SubmissionId) -> Callable[[Connection], JobRow | None]:
     return work
 
 
-def unsettled() -> Callable[[Connection], Sequence[JobRow]]:
-    """Give the submissions that are neither accepted nor undone."""
+def unsettled(backend: str) -> Callable[[Connection], Sequence[JobRow]]:
+    """Give the submissions to a backend that are neither accepted nor undone."""
 
     def work(connection: Connection) -> Sequence[JobRow]:
-        query = JOBS.select().where(JOBS.c.phase != Phase.ACCEPTED.value)
+        query = JOBS.select().where(_UNSETTLED, JOBS.c.backend == backend)
+        rows = connection.execute(query.order_by(JOBS.c.submission)).mappings()
+        return [_job_row(row) for row in rows]
+
+    return work
+
+
+def of_others(backend: str) -> Callable[[Connection], Sequence[JobRow]]:
+    """Give the submissions to every other backend than this."""
+
+    def work(connection: Connection) -> Sequence[JobRow]:
+        query = JOBS.select().where(JOBS.c.backend != backend)
         return [_job_row(row) for row in connection.execute(query).mappings()]
 
     return work
 
 
-def unfinished_in(backend: str, virtual_cluster: str) -> Callable[[Connection], Sequence[JobRef]]:
-    """Give the jobs of a virtual cluster that a backend was given."""
+def existing(
+    submissions: Iterable[SubmissionId],
+) -> Callable[[Connection], frozenset[SubmissionId]]:
+    """Tell which submissions still have a row."""
+    wanted = sorted(submissions)
 
-    def work(connection: Connection) -> Sequence[JobRef]:
-        query = JOBS.select().where(
-            JOBS.c.backend == backend, JOBS.c.virtual_cluster == virtual_cluster
-        )
-        return [_job_row(row).ref for row in connection.execute(query).mappings()]
-
-    return work
-
-
-def begin(operation: Operation, at: int) -> Callable[[Connection], None]:
-    """Write down that an operation was accepted."""
-
-    def work(connection: Connection) -> None:
-        connection.execute(
-            OPERATIONS.insert().values(
-                operation=operation.operation,
-                kind=operation.kind.value,
-                namespace=operation.ref.name.namespace,
-                name=operation.ref.name.job,
-                submission=operation.ref.submission,
-                actor=operation.actor.account,
-                actor_admin=operation.actor.admin,
-                created_at=at,
-                owner="",
-                lease_until=0,
-            )
-        )
+    def work(connection: Connection) -> frozenset[SubmissionId]:
+        query = select(JOBS.c.submission).where(JOBS.c.submission.in_(wanted))
+        return frozenset(SubmissionId(each) for each in connection.execute(query).scalars())
 
     return work
-
-
-def end(operation: Operation, *, done: bool) -> Callable[[Connection], None]:
-    """Write down that an operation is over; a delete that was done frees the name too."""
-
-    def work(connection: Connection) -> None:
-        connection.execute(OPERATIONS.delete().where(OPERATIONS.c.operation == operation.operation))
-        if done and operation.kind is OperationKind.DELETE and operation.ref.submission:
-            connection.execute(JOBS.delete().where(JOBS.c.submission == operation.ref.submission))
-
-    return work
-
-
-def pending_operations() -> Callable[[Connection], Sequence[Operation]]:
-    """Give the operations that are not known to be done, oldest first."""
-
-    def work(connection: Connection) -> Sequence[Operation]:
-        query = OPERATIONS.select().order_by(OPERATIONS.c.created_at)
-        return [_operation(row) for row in connection.execute(query).mappings()]
-
-    return work
-
-
-def _operation(row: RowMapping) -> Operation:
-    submission = row["submission"]
-    return Operation(
-        operation=OperationId(row["operation"]),
-        kind=OperationKind(row["kind"]),
-        ref=JobRef(
-            FrameworkName(row["namespace"], row["name"]),
-            None if submission is None else SubmissionId(submission),
-        ),
-        actor=Actor(row["actor"], row["actor_admin"]),
-    )

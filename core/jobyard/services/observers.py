@@ -11,8 +11,9 @@ from typing import Final
 import anyio
 from attrs import frozen
 
-from jobyard.errors import ForbiddenUser, UnknownError
+from jobyard.errors import ForbiddenUser, Unavailable, UnknownError
 from jobyard.hookspecs import PROJECT
+from jobyard.resilience import Guarded
 from jobyard.seams.observer import Admission, JobChanged, JobSubmitted, Refusal, UserAuthenticated
 
 LOG: Final = logging.getLogger("jobyard.observers")
@@ -26,13 +27,32 @@ class Observer:
     plugin: object
 
 
+@frozen
+class GuardedObserver:
+    """Be an observer that may not be open yet, or no longer."""
+
+    guard: Guarded[object]
+
+    @property
+    def name(self) -> str:
+        """Give the name that the configuration file gives it."""
+        return self.guard.name
+
+    @property
+    def plugin(self) -> object | None:
+        """Give the opened observer, if it is open."""
+        return self.guard.backend
+
+
 class Observers:
     """Tell observers what happened, and ask them whether a job may come in.
 
     ``deadline`` is in seconds for each single call.
     """
 
-    def __init__(self, observers: Sequence[Observer] = (), *, deadline: float = 5.0) -> None:
+    def __init__(
+        self, observers: Sequence[Observer | GuardedObserver] = (), *, deadline: float = 5.0
+    ) -> None:
         self._observers = tuple(observers)
         self._deadline = deadline
 
@@ -76,7 +96,12 @@ class Observers:
             except Exception:
                 LOG.exception("observer %s failed in %s", observer.name, hook)
 
-    async def _ask(self, observer: Observer, hook: str, arguments: Mapping[str, object]) -> object:
+    async def _ask(
+        self, observer: Observer | GuardedObserver, hook: str, arguments: Mapping[str, object]
+    ) -> object:
+        if observer.plugin is None:
+            message = f"the observer {observer.name} is not open"
+            raise Unavailable(message)
         method = getattr(observer.plugin, hook, None)
         if method is None or not hasattr(method, f"{PROJECT}_impl"):
             return None

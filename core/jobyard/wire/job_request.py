@@ -43,7 +43,7 @@ class PortRequest:
 class TaskRoleRequest:
     """Describe one role of a job."""
 
-    name: str = option(doc="The role's name.", pattern=job.ROLE_NAME_PATTERN)
+    name: str = option(doc="The role's name.", pattern=job.ROLE_NAME_PATTERN, example="main")
     task_number: int = option(default=1, minimum=1, doc="How many tasks.")
     cpu_number: int = option(default=1, minimum=1, doc="CPUs of one task.")
     memory_mb: int = option(name="memoryMB", default=100, minimum=100, doc="Memory of one task.")
@@ -54,7 +54,9 @@ class TaskRoleRequest:
     port_list: tuple[PortRequest, ...] = option(
         default=(), doc="Ports of one task; `http` and `ssh` are added where they are left out."
     )
-    command: str = option(min_length=1, doc="What every task runs, in a shell.")
+    command: str = option(
+        min_length=1, doc="What every task runs, in a shell.", example="echo Hello"
+    )
     min_failed_task_count: int | None = option(
         default=1,
         minimum=1,
@@ -107,7 +109,9 @@ class JobRequest:
         pattern=job.JOB_NAME_PATTERN,
         example="fit-line",
     )
-    image: str = option(min_length=1, doc="The container image that tasks run in.")
+    image: str = option(
+        min_length=1, doc="The container image that tasks run in.", example="debian:12"
+    )
     auth_file: str = option(default="", doc="A file with credentials of the image's registry.")
     data_dir: str = option(default="", doc="Where the job's data lies.")
     output_dir: str = option(

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobyard.domain.identity import Actor
 from jobyard.errors import InvalidParameters, NoApi
 from jobyard.routes.dispatch import Table, split
-from jobyard.routes.endpoint import Answer, Call, Endpoint
+from jobyard.routes.endpoint import Access, Answer, Call, Endpoint
+from tests.core.routes.serving import serve
 
 
 async def nothing(_: Call) -> Answer:
@@ -54,7 +57,10 @@ TABLE = Table(
             {"username": "a", "jobName": "x/y"},
         ),
         ("GET", "/healthz", "/healthz", {}),
-        ("PUT", "/webhdfs/v1/a/b%20c", "/webhdfs/v1/{path}", {"path": "a/b c"}),
+        ("PUT", "/webhdfs/v1/a/b%20c", "/webhdfs/v1/{path}", {"path": "a/b%20c"}),
+        ("PUT", "/webhdfs/v1/a//x%2Fy/", "/webhdfs/v1/{path}", {"path": "a/x%2Fy"}),
+        ("PUT", "/webhdfs/v1/%zz", "/webhdfs/v1/{path}", {"path": "%zz"}),
+        ("PUT", "/webhdfs/v1", "/webhdfs/v1/{path}", {"path": ""}),
         ("PUT", "/webhdfs/v1/", "/webhdfs/v1/{path}", {"path": ""}),
     ],
 )
@@ -84,7 +90,9 @@ def test_what_has_no_route_is_told_with_its_path(method: str, path: str) -> None
     assert caught.value.message == f"API {path} is not found."
 
 
-@pytest.mark.parametrize("path", ["/api/v1/user/%zz", "/api/v1/user/%", "/api/v1/user/%ff"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/user/%zz", "/api/v1/user/%", "/api/v1/user/%ff", "/nowhere/%zz"]
+)
 def test_malformed_percent_sequences_are_refused(path: str) -> None:
     with pytest.raises(InvalidParameters, match=r"percent sequence|UTF-8"):
         TABLE.match("GET", path)
@@ -97,3 +105,14 @@ def test_no_path_breaks_the_table(path: str) -> None:
         TABLE.match("GET", path)
     except (NoApi, InvalidParameters):
         pass
+
+
+async def test_a_route_for_which_it_makes_no_difference_who_calls_asks_nobody() -> None:
+    async def ask(_: str | None) -> Actor:
+        raise AssertionError
+
+    public = attrs.evolve(endpoint("GET", "/info"), access=Access.PUBLIC, identified=False)
+    async with serve([public], authenticate=ask) as caller:
+        answer = await caller.get("/api/v1/info", headers={"Authorization": "Bearer x"})
+
+    assert answer.status_code == 200

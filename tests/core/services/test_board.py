@@ -3,26 +3,21 @@ from __future__ import annotations
 import anyio
 import orjson
 import pytest
+from attrs import evolve
 
+import jobyard
 from jobyard.domain.job import FrameworkName, SubmissionId
 from jobyard.domain.states import ExecutionType, FrameworkState
 from jobyard.domain.status import JobStatus, JobSummary
-from jobyard.errors import NotFound, Unavailable, UnknownError
+from jobyard.errors import NotFound, Rejected, Unavailable, UnknownError
 from jobyard.resilience import Guarded
+from jobyard.seams.observer import JobChanged
 from jobyard.seams.scheduling import Scheduler, Snapshot
-from jobyard.services.board import Board, Overlay
+from jobyard.services.board import Board
+from jobyard.services.observers import Observer, Observers
+from jobyard.services.overlay import Overlay
 from jobyard.testing.unsupported import UnsupportedScheduler
-
-
-class HandClock:
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def now(self) -> int:
-        return int(self.seconds * 1000)
-
-    def monotonic(self) -> float:
-        return self.seconds
+from tests.databases import HandClock
 
 
 class Cluster(UnsupportedScheduler):
@@ -33,6 +28,7 @@ class Cluster(UnsupportedScheduler):
         self.version = 1
         self.asked = 0
         self.down = False
+        self.failure: Exception | None = None
 
     def show(self, *jobs: JobSummary) -> None:
         self.shown = list(jobs)
@@ -43,6 +39,8 @@ class Cluster(UnsupportedScheduler):
         await anyio.lowlevel.checkpoint()
         if self.down:
             raise Unavailable("the cluster is down")
+        if self.failure is not None:
+            raise self.failure
         return Snapshot(str(self.version), 0, tuple(self.shown))
 
     async def job(self, name: FrameworkName, attempt: int | None = None) -> JobStatus:
@@ -63,15 +61,21 @@ def summary(name: str, *, at: int = 1, submission: str = "s1", user: str = "alic
     )
 
 
-def board(cluster: Cluster, clock: HandClock, *, stale_for: float = 60) -> Board:
+def board(
+    cluster: Cluster,
+    clock: HandClock,
+    *,
+    stale_for: float = 60,
+    observers: Observers | None = None,
+) -> Board:
     guard = Guarded[Scheduler]("scheduling.test", clock, timeout=5)
     guard.opened(cluster)
-    return Board(guard, clock, max_age=1, stale_for=stale_for)
+    return Board(guard, clock, max_age=1, stale_for=stale_for, observers=observers)
 
 
 async def test_a_thousand_readers_cost_one_call() -> None:
     cluster = Cluster(summary("one"))
-    target = board(cluster, HandClock())
+    target = board(cluster, HandClock(100.0))
 
     async with anyio.create_task_group() as group:
         for _ in range(1000):
@@ -82,7 +86,7 @@ async def test_a_thousand_readers_cost_one_call() -> None:
 
 async def test_lists_are_newest_first_and_select_by_submitter() -> None:
     cluster = Cluster(summary("a", at=1), summary("b", at=3), summary("c", at=2, user="bob"))
-    view = await board(cluster, HandClock()).view()
+    view = await board(cluster, HandClock(100.0)).view()
 
     everybody = [item["name"] for item in orjson.loads(view.encoded())]
     alice = [item["name"] for item in orjson.loads(view.encoded("alice"))]
@@ -92,7 +96,7 @@ async def test_lists_are_newest_first_and_select_by_submitter() -> None:
 
 
 async def test_what_was_accepted_here_shows_before_the_cluster_shows_it() -> None:
-    cluster, clock = Cluster(), HandClock()
+    cluster, clock = Cluster(), HandClock(100.0)
     target = board(cluster, clock)
     await target.view()
 
@@ -108,7 +112,7 @@ async def test_what_was_accepted_here_shows_before_the_cluster_shows_it() -> Non
 async def test_what_was_deleted_here_is_hidden_until_the_cluster_forgets_it() -> None:
     old, new = summary("x", submission="s1"), summary("x", submission="s2")
     cluster = Cluster(old)
-    target = board(cluster, HandClock())
+    target = board(cluster, HandClock(100.0))
     await target.view()
 
     target.overlay.removed(old.name, old.submission)
@@ -123,7 +127,7 @@ async def test_what_was_deleted_here_is_hidden_until_the_cluster_forgets_it() ->
 
 async def test_a_stop_shows_at_once() -> None:
     job = summary("x")
-    target = board(Cluster(job), HandClock())
+    target = board(Cluster(job), HandClock(100.0))
     await target.view()
 
     target.overlay.wanted(job, ExecutionType.STOP)
@@ -135,7 +139,7 @@ async def test_a_stop_shows_at_once() -> None:
 
 
 async def test_the_remembered_is_answered_for_a_while_and_then_no_more() -> None:
-    cluster, clock = Cluster(summary("x")), HandClock()
+    cluster, clock = Cluster(summary("x")), HandClock(100.0)
     target = board(cluster, clock, stale_for=60)
     await target.view()
     await target.detail(FrameworkName("alice", "x"))
@@ -153,7 +157,7 @@ async def test_the_remembered_is_answered_for_a_while_and_then_no_more() -> None
 
 
 async def test_the_version_changes_with_what_is_shown() -> None:
-    cluster, clock = Cluster(summary("x")), HandClock()
+    cluster, clock = Cluster(summary("x")), HandClock(100.0)
     target = board(cluster, clock)
     first = (await target.view()).version
     clock.seconds += 2
@@ -164,9 +168,179 @@ async def test_the_version_changes_with_what_is_shown() -> None:
     assert (await target.view()).version != first
 
 
+async def test_the_version_changes_with_the_overlay_and_not_with_a_touch() -> None:
+    cluster, clock = Cluster(summary("x")), HandClock(100.0)
+    target = board(cluster, clock)
+    first = await target.view()
+
+    target.touch()
+    assert (await target.view()).version == first.version
+
+    target.overlay.added(summary("y"))
+    second = await target.view()
+    assert second.version != first.version
+    assert second.encoded() != first.encoded()
+
+    cluster.show(summary("x"), summary("y"))
+    clock.seconds += 2
+    third = await target.view()
+    assert third.version == second.version
+    assert third.encoded() == second.encoded()
+
+    target.overlay.undone(FrameworkName("alice", "z"), SubmissionId("s9"))
+    assert (await target.view()).version == third.version
+
+
+async def test_what_is_accepted_while_the_cluster_is_down_shows_and_changes_the_version() -> None:
+    cluster = Cluster(summary("x"))
+    target = board(cluster, HandClock(100.0))
+    first = await target.view()
+    cluster.down = True
+
+    target.overlay.added(summary("y"))
+    target.touch()
+
+    view = await target.view()
+    assert view.stale
+    assert [job.name.job for job in view.jobs] == ["x", "y"]
+    assert view.version != first.version
+    assert (await target.view()).version == view.version
+
+
+async def test_a_deleted_job_has_no_detail_while_the_cluster_is_down() -> None:
+    job = summary("x")
+    cluster = Cluster(job)
+    target = board(cluster, HandClock(100.0))
+    await target.view()
+    await target.detail(job.name)
+
+    target.overlay.removed(job.name, job.submission)
+    cluster.down = True
+    assert await target.detail(job.name) is None
+
+    cluster.down = False
+    cluster.show()
+    target.touch()
+    await target.view()
+    cluster.down = True
+    with pytest.raises(UnknownError):
+        await target.detail(job.name)
+
+
+async def test_a_new_job_does_not_show_the_detail_of_its_predecessor() -> None:
+    old, new = summary("x", submission="s1"), summary("x", submission="s2", at=2)
+    cluster = Cluster(old)
+    target = board(cluster, HandClock(100.0))
+    await target.view()
+    await target.detail(old.name)
+
+    target.overlay.removed(old.name, old.submission)
+    target.overlay.added(new)
+
+    for down in (False, True):
+        cluster.down = down
+        detail = await target.detail(new.name)
+        assert detail is not None
+        assert detail.status.summary == new
+        assert await target.find(new.name) == new
+
+
+async def test_two_deleted_incarnations_of_a_name_stay_hidden() -> None:
+    first, second = summary("x", submission="s1"), summary("x", submission="s2")
+    cluster = Cluster(first)
+    target = board(cluster, HandClock(100.0))
+    await target.view()
+
+    target.overlay.removed(first.name, first.submission)
+    target.overlay.added(second)
+    target.overlay.removed(second.name, second.submission)
+
+    assert await target.find(first.name) is None
+
+
+async def test_a_late_deletion_of_an_old_job_does_not_hide_its_successor() -> None:
+    new = summary("x", submission="s2")
+    target = board(Cluster(), HandClock(100.0))
+    target.overlay.added(new)
+
+    target.overlay.removed(new.name, SubmissionId("s1"))
+    target.overlay.undone(new.name, SubmissionId("s1"))
+
+    assert await target.find(new.name) == new
+
+
+async def test_a_cluster_that_refuses_to_list_is_answered_from_memory() -> None:
+    cluster = Cluster(summary("x"))
+    target = board(cluster, HandClock(100.0))
+    await target.view()
+    cluster.failure = Rejected("not now")
+
+    target.touch()
+
+    assert (await target.view()).stale
+
+
+async def test_slow_observers_hold_up_no_reader() -> None:
+    heard: list[str] = []
+    asked, gate = anyio.Event(), anyio.Event()
+
+    class Slow:
+        @jobyard.hookimpl
+        async def jobyard_job_changed(self, event: JobChanged) -> None:
+            asked.set()
+            await gate.wait()
+            heard.append(event.job.name.job)
+
+    cluster, clock = Cluster(), HandClock(100.0)
+    target = board(cluster, clock, observers=Observers([Observer("slow", Slow())]))
+    await target.view()
+    cluster.show(summary("x"))
+    target.touch()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(target.watch)
+        with anyio.fail_after(10):
+            await asked.wait()
+            target.touch()
+            assert len((await target.view()).jobs) == 1
+            assert heard == []
+            gate.set()
+            while not heard:
+                await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+    assert heard == ["x"]
+
+
 def test_the_overlay_forgets_what_the_cluster_shows_by_itself() -> None:
     overlay, job = Overlay(), summary("x")
     overlay.added(job)
 
     assert overlay.apply([job]) == [job]
     assert overlay.apply([]) == []
+
+
+def test_an_incomplete_list_makes_nothing_of_what_it_lacks() -> None:
+    overlay, job = Overlay(), summary("x")
+    overlay.removed(job.name, job.submission)
+
+    assert overlay.apply([], complete=False) == []
+    assert overlay.apply([job]) == []
+
+
+def test_a_job_that_is_not_shown_yet_can_be_stopped() -> None:
+    overlay, job = Overlay(), summary("x")
+    overlay.added(job)
+    overlay.wanted(job, ExecutionType.STOP)
+
+    assert [each.execution_type for each in overlay.apply([])] == [ExecutionType.STOP]
+    assert [each.execution_type for each in overlay.apply([job])] == [ExecutionType.STOP]
+
+
+def test_what_was_asked_for_is_forgotten_when_the_cluster_shows_it() -> None:
+    overlay, job = Overlay(), summary("x")
+    stopped = evolve(job, execution_type=ExecutionType.STOP)
+    overlay.wanted(job, ExecutionType.STOP)
+
+    assert overlay.apply([job]) == [stopped]
+    assert overlay.apply([stopped]) == [stopped]
+    assert overlay.apply([job]) == [job]

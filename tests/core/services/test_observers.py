@@ -3,10 +3,13 @@ from __future__ import annotations
 import pytest
 
 import jobyard
+from jobyard.clock import SystemClock
+from jobyard.domain.identity import Identity
 from jobyard.domain.job import JobConfig, TaskRole
 from jobyard.errors import ForbiddenUser, UnknownError
-from jobyard.seams.observer import Admission, Refusal
-from jobyard.services.observers import Observer, Observers
+from jobyard.resilience import Guarded
+from jobyard.seams.observer import Admission, Refusal, UserAuthenticated
+from jobyard.services.observers import GuardedObserver, Observer, Observers
 
 REQUEST = Admission(
     submitter="alice",
@@ -58,3 +61,16 @@ async def test_methods_without_the_mark_are_no_hooks() -> None:
             return Refusal("never asked")
 
     await Observers([Observer("a", Unmarked())]).admit(REQUEST)
+
+
+async def test_an_observer_that_is_not_open_is_not_told_and_admits_nobody() -> None:
+    guard = Guarded[object]("observers.a", SystemClock(), timeout=1)
+    observers, keeper = Observers([GuardedObserver(guard)]), Gatekeeper(None)
+
+    await observers.user_authenticated(UserAuthenticated(Identity("local", "alice"), "127.0.0.1"))
+    with pytest.raises(UnknownError, match="incident"):
+        await observers.admit(REQUEST)
+
+    guard.opened(keeper)
+    await observers.admit(REQUEST)
+    assert keeper.asked == 1

@@ -1,0 +1,243 @@
+"""Virtual clusters: who may change them, one change after the other, undone where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+import anyio
+from attrs import frozen
+
+from jobyard.clock import Clock
+from jobyard.domain import capacity
+from jobyard.domain.identity import Actor
+from jobyard.domain.job import DEFAULT_VIRTUAL_CLUSTER
+from jobyard.domain.virtual_cluster import (
+    CapacityPlan,
+    QuotaState,
+    VirtualCluster,
+    VirtualClusterState,
+)
+from jobyard.errors import (
+    ApiError,
+    BackendError,
+    Conflict,
+    ForbiddenUser,
+    NotSupported,
+    NoVirtualCluster,
+    Rejected,
+    RemoveRunningVirtualCluster,
+    UnknownError,
+)
+from jobyard.resilience import Guarded, rejected, request_deadline
+from jobyard.seams.context import Store
+from jobyard.seams.scheduling import Scheduler
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_ATTEMPTS: Final = 8
+"""How often a change is made anew where another gateway was faster."""
+
+_FORBIDDEN: Final = 403
+_RETRY_AFTER: Final = 1.0
+
+
+class Grantees(Protocol):
+    """Know which virtual clusters users were given."""
+
+    async def granted(self, actor: Actor, existing: Sequence[str]) -> Sequence[str]:
+        """Give those of the existing ones that a user may submit to."""
+        ...
+
+    def forget_grants(self, virtual_cluster: str) -> Callable[[Connection], None]:
+        """Give the unit of work that takes a virtual cluster from everybody."""
+        ...
+
+
+@frozen
+class QuotaView:
+    """Be all virtual clusters; ``stale`` when the cluster does not answer."""
+
+    state: QuotaState
+    stale: bool = False
+
+
+class Quotas:
+    """Show and change virtual clusters.
+
+    ``stale_for`` is for how many seconds the last answer of the cluster holds, ``timeout`` how
+    many the undoing of a failed removal may take.
+    """
+
+    def __init__(
+        self,
+        *,
+        scheduling: Guarded[Scheduler],
+        grantees: Grantees,
+        store: Store,
+        clock: Clock,
+        stale_for: float,
+        timeout: float,
+    ) -> None:
+        self._scheduling = scheduling
+        self._grantees = grantees
+        self._store = store
+        self._clock = clock
+        self._stale_for = stale_for
+        self._timeout = timeout
+        self._lock = anyio.Lock()
+        self._remembered: tuple[float, QuotaState] | None = None
+
+    async def quotas(self) -> QuotaState:
+        """Give all virtual clusters as they are now.
+
+        Raises:
+            UnknownError: The cluster does not answer.
+        """
+        try:
+            state = await self._scheduling.call(
+                "quotas", lambda scheduler: scheduler.quotas(), idempotent=True
+            )
+        except (Rejected, NotSupported) as error:
+            raise rejected(error) from error
+        self._remembered = (self._clock.monotonic(), state)
+        return state
+
+    async def view(self) -> QuotaView:
+        """Give all virtual clusters, for a while also those of before the cluster fell silent.
+
+        Raises:
+            UnknownError: The cluster does not answer, and nothing fresh enough is remembered.
+        """
+        try:
+            return QuotaView(await self.quotas())
+        except UnknownError:
+            at, state = self._remembered or (float("-inf"), None)
+            if state is None or self._clock.monotonic() - at > self._stale_for:
+                raise
+            return QuotaView(state, stale=True)
+
+    async def existing(self) -> Sequence[str]:
+        """Give the names of all virtual clusters."""
+        return [cluster.share.name for cluster in (await self.view()).state.clusters]
+
+    async def granted(self, actor: Actor, existing: Sequence[str]) -> Sequence[str]:
+        """Give the virtual clusters that a user may submit to."""
+        return await self._grantees.granted(actor, existing)
+
+    async def update(self, name: str, share: float, max_share: float) -> None:
+        """Make a virtual cluster or change its share; both are in percent.
+
+        Raises:
+            ForbiddenUser: It is ``default`` (S).
+            NoDefaultVirtualCluster: There is no ``default`` to take it from (S).
+            NoEnoughQuota: ``default`` has less (S).
+        """
+        _protect(name, "Don't allow to update default vc")
+
+        async def plan(state: QuotaState) -> CapacityPlan:
+            wanted = capacity.updated(state, name, share, max_share)
+            if state.get(name) is None:
+                # What a crash left of a namesake grants nothing.
+                await self._store.write(self._grantees.forget_grants(name))
+            return wanted
+
+        async with self._lock:
+            await self._apply(plan)
+
+    async def set_state(self, name: str, wanted: VirtualClusterState) -> None:
+        """Let a virtual cluster accept new jobs, or stop it from it.
+
+        Raises:
+            ForbiddenUser: It is ``default`` (S).
+            NoVirtualCluster: There is none of that name (S).
+        """
+        _protect(name, "Don't allow to update default vc")
+        async with self._lock:
+            await self._set_state(name, wanted)
+
+    async def remove(self, name: str) -> None:
+        """Remove a virtual cluster; its capacity goes back to ``default``.
+
+        It is stopped first, so that no job comes in between the look and the removal. Where a
+        later step fails it is as before, or the error is that of the undoing (R).
+
+        Raises:
+            ForbiddenUser: It is ``default`` (S).
+            NoVirtualCluster: There is none of that name (S).
+            RemoveRunningVirtualCluster: It has unfinished jobs (R).
+        """
+        _protect(name, "Don't allow to remove default vc.")
+        async with self._lock:
+            before = await self._idle(name)
+            if before.share.state is VirtualClusterState.RUNNING:
+                await self._set_state(name, VirtualClusterState.STOPPED)
+            with anyio.CancelScope(shield=True):
+                await self._remove(name, before)
+
+    async def _remove(self, name: str, before: VirtualCluster) -> None:
+        async def plan(state: QuotaState) -> CapacityPlan:
+            return capacity.removed(state, name)
+
+        try:
+            await self._idle(name)
+            await self._apply(plan)
+        except ApiError:
+            # The request's own time may be what ran out; the undoing has its own.
+            with request_deadline(self._clock, self._timeout):
+                await self._set_state(name, before.share.state)
+            raise
+        await self._store.write(self._grantees.forget_grants(name))
+
+    async def _idle(self, name: str) -> VirtualCluster:
+        state = await self.quotas()
+        capacity.removed(state, name)  # for what it raises
+        cluster = state.get(name)
+        if cluster is None:
+            raise NoVirtualCluster(name)
+        if cluster.usage.jobs:
+            raise RemoveRunningVirtualCluster(name, cluster.usage.jobs)
+        return cluster
+
+    async def _set_state(self, name: str, wanted: VirtualClusterState) -> None:
+        async def plan(state: QuotaState) -> CapacityPlan:
+            return capacity.in_state(state, name, wanted)
+
+        await self._apply(plan)
+
+    async def _apply(self, plan: Planner) -> None:
+        """Make a plan true, from the state that holds when it is."""
+        for _ in range(_ATTEMPTS):
+            if await self._applied(await plan(await self.quotas())):
+                return
+        message = "The virtual clusters are being changed by others; try again."
+        raise UnknownError(message, retry_after=_RETRY_AFTER)
+
+    async def _applied(self, plan: CapacityPlan) -> bool:
+        try:
+            await self._scheduling.call("apply", lambda scheduler: scheduler.apply(plan))
+        except Conflict:
+            return False
+        except BackendError as error:
+            raise _translated(error) from error
+        return True
+
+
+class Planner(Protocol):
+    """Make a plan from a state."""
+
+    async def __call__(self, state: QuotaState) -> CapacityPlan:
+        """Give the plan, or raise the contract's error."""
+        ...
+
+
+def _protect(name: str, message: str) -> None:
+    if name == DEFAULT_VIRTUAL_CLUSTER:
+        raise ForbiddenUser(message)
+
+
+def _translated(error: BackendError) -> ApiError:
+    if isinstance(error, NotSupported) or getattr(error, "status", None) == _FORBIDDEN:
+        return ForbiddenUser(error.message, detail=error.detail)
+    return rejected(error)
