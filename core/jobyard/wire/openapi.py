@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from jobyard.domain.identity import USERNAME_PATTERN
 from jobyard.domain.job import ROLE_NAME_PATTERN
-from jobyard.errors import (
-    ApiError,
-    InvalidParameters,
-    NoUser,
-    NoVirtualCluster,
-    PayloadTooLarge,
-    UnauthorizedUser,
-    UnknownError,
-    UnsupportedMediaType,
-)
 from jobyard.wire.answer_schemas import ErrorBody
 from jobyard.wire.body import FORM
 from jobyard.wire.json_schema import Document
-from jobyard.wire.schema import Schema
+from jobyard.wire.openapi_components import Components
+from jobyard.wire.openapi_responses import responses
 
 if TYPE_CHECKING:
-    from jobyard.routes.endpoint import Endpoint, QueryParameter, Success
+    from jobyard.routes.endpoint import Endpoint, Header, QueryParameter
 
 ROOT: Final = "/api/v1"
 
@@ -36,44 +27,53 @@ _PARAMETERS: Final[dict[str, Document]] = {
     "role": {"type": "string", "pattern": ROLE_NAME_PATTERN},
     "index": {"type": "integer", "minimum": 0},
 }
-_PHRASES: Final = {
-    400: "The request is wrong.",
-    401: "A valid token is needed.",
-    403: "It is not allowed.",
-    404: "It is not there.",
-    409: "Something else is there.",
-    413: "The body is too large.",
-    415: "The body's charset or encoding is not read.",
-    422: "The key was used for another request.",
-    429: "Too many requests.",
-    500: "Something behind the gateway failed.",
+_IF_NONE_MATCH: Final[Document] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of an answer that the caller has; 304 where it is still so.",
+    "schema": {"type": "string"},
 }
+_TAGS: Final = {
+    "tokens": "Log in.",
+    "users": "Who may use the gateway, and which virtual clusters.",
+    "jobs": "Submit jobs, look at them, read their logs, stop and delete them.",
+    "virtual clusters": "The shares into which the cluster is divided.",
+    "files": "The files of jobs, in Hadoop's WebHDFS dialect.",
+    "operation": "What this gateway is, and how it is.",
+}
+_DESCRIPTION: Final = """\
+Takes jobs for shared GPU and CPU clusters.
+
+Bodies are JSON or forms with bracket nesting (`taskRoles[0][name]=worker`), and may be compressed
+with gzip. Every error is an object with `code` and `message`. Every answer carries `X-Request-ID`;
+a caller's own of 1..128 characters `A-Za-z0-9._-` is kept. Every path below `/api/v1` is served
+below `/rest-server/api/v1` too. `HEAD` works wherever `GET` does."""
 
 
-def document(endpoints: Sequence[Endpoint], *, version: str, server: str) -> Document:
+def document(
+    endpoints: Sequence[Endpoint], *, version: str, server: str, anonymous_read: bool = True
+) -> Document:
     """Describe routes as an OpenAPI document.
 
     Args:
         endpoints: The routes; those that are not ``documented`` are left out.
         version: The gateway's version.
-        server: The gateway's address without a path, such as ``https://pai.example.org``.
+        server: The gateway's address, such as ``https://pai.example.org``.
+        anonymous_read: Whether guests may call the routes of ``Access.READ``.
 
     Raises:
-        ValueError: Two routes have one method and path.
+        ValueError: Two routes have one method and path, two schemas one name, or a route refers
+            to a schema that is not there.
     """
-    components = _Components()
-    components.add(ErrorBody)
+    components = Components()
+    components.answer(ErrorBody)
     documented = [each for each in endpoints if each.documented]
-    paths = _paths(documented, components)
+    paths = _paths(documented, components, anonymous_read=anonymous_read)
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Jobyard",
-            "version": version,
-            "description": "Takes jobs for shared GPU and CPU clusters.",
-        },
-        "servers": [{"url": server.rstrip("/") or "/"}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(each.tag for each in documented)],
+        "info": {"title": "Jobyard", "version": version, "description": _DESCRIPTION},
+        "servers": servers(server),
+        "tags": [_tag(tag) for tag in _tags(documented)],
         "paths": paths,
         "components": {
             "schemas": components.schemas,
@@ -84,25 +84,25 @@ def document(endpoints: Sequence[Endpoint], *, version: str, server: str) -> Doc
     }
 
 
-class _Components:
-    """Collect the schemas that answers refer to by the names of their classes."""
-
-    def __init__(self) -> None:
-        self.schemas: dict[str, Document] = {}
-        self._classes: dict[str, type] = {}
-
-    def add(self, cls: type) -> Document:
-        """Publish a class, and give the reference to it."""
-        name = cls.__name__
-        if self._classes.setdefault(name, cls) is not cls:
-            message = f"two classes of answers are called {name}"
-            raise ValueError(message)
-        if name not in self.schemas:
-            self.schemas[name] = Schema(cls).answer_schema()
-        return {"$ref": f"#/components/schemas/{name}"}
+def servers(server: str) -> list[Document]:
+    """Name the address under which the document's reader reaches the gateway."""
+    return [{"url": server.rstrip("/") or "/"}]
 
 
-def _paths(endpoints: Sequence[Endpoint], components: _Components) -> dict[str, Document]:
+def _tags(endpoints: Sequence[Endpoint]) -> list[str]:
+    """Give the tags in the order in which a reader needs them, those of strangers last."""
+    found = dict.fromkeys(each.tag for each in endpoints)
+    return [*(tag for tag in _TAGS if tag in found), *(tag for tag in found if tag not in _TAGS)]
+
+
+def _tag(name: str) -> Document:
+    description = _TAGS.get(name)
+    return {"name": name} if description is None else {"name": name, "description": description}
+
+
+def _paths(
+    endpoints: Sequence[Endpoint], components: Components, *, anonymous_read: bool
+) -> dict[str, Document]:
     paths: dict[str, Document] = {}
     for endpoint in endpoints:
         path = _path(endpoint)
@@ -110,7 +110,9 @@ def _paths(endpoints: Sequence[Endpoint], components: _Components) -> dict[str, 
         if endpoint.method.lower() in operations:
             message = f"{endpoint.method} {path} is there twice"
             raise ValueError(message)
-        operations[endpoint.method.lower()] = _operation(endpoint, components)
+        operation = _operation(endpoint, components)
+        operation["security"] = _security(endpoint, anonymous_read=anonymous_read)
+        operations[endpoint.method.lower()] = operation
     return paths
 
 
@@ -118,19 +120,23 @@ def _path(endpoint: Endpoint) -> str:
     return ROOT + endpoint.path if endpoint.rooted else endpoint.path
 
 
-def _operation(endpoint: Endpoint, components: _Components) -> Document:
+def _operation(endpoint: Endpoint, components: Components) -> Document:
     operation: Document = {
         "operationId": operation_id(endpoint),
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
-        "security": _security(endpoint),
-        "responses": _responses(endpoint, components),
+        "responses": responses(endpoint, components),
     }
-    parameters = [*_path_parameters(endpoint), *(_query(each) for each in endpoint.query)]
+    parameters = [
+        *_path_parameters(endpoint),
+        *(_query(each) for each in endpoint.query),
+        *(_header(each) for each in endpoint.headers),
+        *([_IF_NONE_MATCH] if endpoint.conditional else []),
+    ]
     if parameters:
         operation["parameters"] = parameters
     if endpoint.body is not None:
-        operation["requestBody"] = _request_body(endpoint.body)
+        operation["requestBody"] = _request_body(endpoint, components)
     return operation
 
 
@@ -146,9 +152,10 @@ def operation_id(endpoint: Endpoint) -> str:
     return "".join(words)
 
 
-def _security(endpoint: Endpoint) -> list[Document]:
+def _security(endpoint: Endpoint, *, anonymous_read: bool) -> list[Document]:
     bearer: Document = {"bearer": []}
-    return {"public": [], "read": [{}, bearer], "token": [bearer]}[endpoint.access.value]
+    read: list[Document] = [{}, bearer] if anonymous_read else [bearer]
+    return {"public": [], "read": read, "token": [bearer]}[endpoint.access.value]
 
 
 def _path_parameters(endpoint: Endpoint) -> list[Document]:
@@ -164,7 +171,7 @@ def _path_parameters(endpoint: Endpoint) -> list[Document]:
     ]
     if endpoint.wildcard and parameters:
         parameters[-1]["description"] = "The rest of the path; it may hold slashes."
-        parameters[-1]["schema"] = {"type": "string"}
+        parameters[-1] |= {"schema": {"type": "string"}, "x-wildcard": True}
     return parameters
 
 
@@ -180,62 +187,18 @@ def _query(parameter: QueryParameter) -> Document:
     }
 
 
-def _request_body(schema: Schema[object]) -> Document:
-    shape = schema.json_schema()
+def _header(header: Header) -> Document:
     return {
-        "required": "required" in shape,
-        "content": {"application/json": {"schema": shape}, FORM: {"schema": shape}},
+        "name": header.name,
+        "in": "header",
+        "description": header.doc,
+        "schema": dict(header.schema),
     }
 
 
-def _responses(endpoint: Endpoint, components: _Components) -> Document:
-    responses: Document = {
-        str(success.status): _success(success, components) for success in endpoint.success
-    }
-    codes: dict[int, list[str]] = {}
-    for error in _errors(endpoint):
-        at_status = codes.setdefault(_status(error, endpoint), [])
-        if error.code not in at_status:
-            at_status.append(error.code)
-    for status in sorted(codes):
-        responses.setdefault(str(status), _error(status, codes[status], components))
-    return responses
-
-
-def _success(success: Success, components: _Components) -> Document:
-    answer: Document = {"description": success.doc}
-    if isinstance(success.schema, type):
-        answer["content"] = {success.media_type: {"schema": components.add(success.schema)}}
-    elif success.schema is not None:
-        answer["content"] = {success.media_type: {"schema": dict(success.schema)}}
-    elif success.media_type != "application/json":
-        answer["content"] = {success.media_type: {}}
-    return answer
-
-
-def _errors(endpoint: Endpoint) -> list[type[ApiError]]:
-    errors: list[type[ApiError]] = [InvalidParameters, UnknownError]
-    if endpoint.access.value != "public":
-        errors.append(UnauthorizedUser)
-    if endpoint.body is not None:
-        errors += [PayloadTooLarge, UnsupportedMediaType]
-    return [*errors, *endpoint.errors]
-
-
-def _status(error: type[ApiError], endpoint: Endpoint) -> int:
-    """Give the status of an error at a route: what a body names is 400 where a path's is 404."""
-    if error is NoUser and endpoint.path == "/token":
-        return 400
-    if error is NoVirtualCluster and not endpoint.path.startswith("/virtual-clusters"):
-        return 400
-    return error.status
-
-
-def _error(status: int, codes: list[str], components: _Components) -> Document:
-    code = {"type": "object", "properties": {"code": {"enum": codes}}}
+def _request_body(endpoint: Endpoint, components: Components) -> Document:
+    schema, required = components.request(endpoint)
     return {
-        "description": _PHRASES.get(status, "It failed."),
-        "content": {
-            "application/json": {"schema": {"allOf": [components.add(ErrorBody), code]}},
-        },
+        "required": required,
+        "content": {"application/json": {"schema": schema}, FORM: {"schema": schema}},
     }
