@@ -15,13 +15,14 @@ import anyio
 import anyio.to_thread
 import orjson
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from jobyard.clock import Clock
 from jobyard.errors import ApiError, BackendError, UnknownError
 from jobyard.resilience import rejected, request_deadline
 from jobyard.routes.dispatch import Dispatcher
 from jobyard.routes.endpoint import JSON, Answer, json_answer
+from jobyard.streaming import Headers, send_stream
 
 LOG: Final = logging.getLogger("jobyard.front")
 ACCESS: Final = logging.getLogger("jobyard.access")
@@ -33,14 +34,16 @@ LARGEST_HEAD: Final = 32 * 1024
 """Bytes of request line and headers together (contract, section 1)."""
 
 _OWN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_EXPOSED: Final = (
+    b"ETag, Idempotency-Replayed, Link, Location, Retry-After, Warning, WWW-Authenticate, "
+    b"X-Log-Size, X-Log-Start, X-Request-ID, X-Warning"
+)
 _METHODS: Final = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _WORTH_COMPRESSING: Final = 1024
 _LARGE: Final = 64 * 1024
 _BODYLESS: Final = frozenset({204, 304})
 _TEXTUAL: Final = (b"application/json", b"text/")
 _SERVER_ERROR: Final = 500
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class Front:
@@ -63,6 +66,14 @@ class Front:
         self._origins = frozenset(cors_origins)
         self._prefix = secrets.token_hex(5)
         self._numbers = count(1)
+        self._leaving = anyio.Event()
+
+    def leave(self) -> None:
+        """Break off the streams that have no end of their own: the gateway is about to go.
+
+        They end without their last chunk, so that their readers know that there is more.
+        """
+        self._leaving.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, and write its access line."""
@@ -74,7 +85,11 @@ class Front:
             answer = await self._answer(request)
             headers: Headers = [*answer.headers, (b"x-request-id", identity.encode())]
             self._allow_origin(request, headers)
-            await _send(request, answer, headers, receive, send)
+            if answer.chunks is None:
+                await _send(request, answer, headers, send)
+            else:
+                leaving = self._leaving if answer.endless else None
+                await send_stream(request, answer, headers, receive, send, leaving=leaving)
             self._log(request, answer.status, started)
         except ClientDisconnect:
             self._log(request, 499, started)
@@ -115,8 +130,7 @@ class Front:
             headers.append((b"vary", b"Origin"))
         else:
             return
-        exposed = b"Location, Link, ETag, Retry-After, Warning, X-Warning, X-Request-ID"
-        headers.append((b"access-control-expose-headers", exposed))
+        headers.append((b"access-control-expose-headers", _EXPOSED))
         if request.method == "OPTIONS":
             wanted = request.headers.get("access-control-request-headers", "*")
             headers.append((b"access-control-allow-methods", _METHODS))
@@ -175,12 +189,7 @@ def _too_large(status: int, what: str) -> Answer:
     return Answer(status, body, (JSON, (b"connection", b"close")))
 
 
-async def _send(
-    request: Request, answer: Answer, headers: Headers, receive: Receive, send: Send
-) -> None:
-    if answer.chunks is not None:
-        await _send_stream(request, answer, headers, receive, send)
-        return
+async def _send(request: Request, answer: Answer, headers: Headers, send: Send) -> None:
     body = answer.body
     if _compressible(request, answer):
         headers += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
@@ -209,28 +218,3 @@ async def _compressed(body: bytes) -> bytes:
     if len(body) < _LARGE:
         return gzip.compress(body, 1, mtime=0)
     return await anyio.to_thread.run_sync(lambda: gzip.compress(body, 1, mtime=0))
-
-
-async def _send_stream(
-    request: Request, answer: Answer, headers: Headers, receive: Receive, send: Send
-) -> None:
-    chunks = answer.chunks
-    if chunks is None:
-        return
-    start: Message = {"type": "http.response.start", "status": answer.status, "headers": headers}
-    await send(start)
-    if _headless(request):
-        await send({"type": "http.response.body"})
-        return
-    async with anyio.create_task_group() as group:
-
-        async def leave() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            group.cancel_scope.cancel()
-
-        group.start_soon(leave)
-        async for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body"})
-        group.cancel_scope.cancel()
