@@ -97,7 +97,7 @@ Or type:
   curl -s $JOBYARD/api/v1/user/{USER}/jobs
   curl -s $JOBYARD/api/v1/user/{USER}/jobs/flaky
   curl -s $JOBYARD/api/v1/token -d username={USER} \\
-       --data-urlencode password@{gateway.state}/admin-password
+       --data-urlencode "password=$(cat {gateway.state}/admin-password)"
 Its log:     {gateway.state}/gateway.log
 To stop it:  kill {gateway.process.pid} && rm -r {gateway.state}""")
 
