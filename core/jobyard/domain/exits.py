@@ -16,7 +16,10 @@ __all__ = ["ExitMessages", "ExitSpec", "classify", "exit_messages", "exit_spec"]
 _CONFLICTS: Final = frozenset({-7103, -7252})
 _TRANSIENT: Final = frozenset({-7102, -7110, -7111, -7112, -7113, -7120, 137, 143, 193})
 _NON_TRANSIENT: Final = frozenset({-7121, -7122, 194})
-_LONGEST_RUNTIME_ERROR: Final = 64 * 1024
+_LONGEST_RUNTIME_ERROR: Final = 16 * 1024
+"""Characters of YAML that are read at most: what a task wrote must not hold up the gateway."""
+_DEEPEST: Final = 32
+"""Levels of lists and mappings in a runtime error; JSON encoders bear few more than 200."""
 
 _CONTAINER: Final = re.compile(
     r"ExitCodeException exitCode=-?\d+:(.*?)at org\.apache\.hadoop\.util\.Shell\.runCommand",
@@ -81,17 +84,18 @@ def _runtime(diagnostics: str) -> object:
         return text  # aliases could grow without bound
     try:
         document: object = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 - a wrong tag raises whatever its reader trips over
         return text
     return document if isinstance(document, dict | list) and _plain(document) else text
 
 
-def _plain(document: object) -> bool:
-    """Tell whether JSON can hold a document: text keys, and no dates."""
+def _plain(document: object, depth: int = _DEEPEST) -> bool:
+    """Tell whether JSON can hold a document: text keys, no dates, and so many levels at most."""
     if isinstance(document, dict):
-        return all(isinstance(key, str) for key in document) and all(map(_plain, document.values()))
+        keys = all(isinstance(key, str) for key in document)
+        return keys and depth > 0 and all(_plain(each, depth - 1) for each in document.values())
     if isinstance(document, list):
-        return all(map(_plain, document))
+        return depth > 0 and all(_plain(each, depth - 1) for each in document)
     if isinstance(document, float):
         return document - document == 0
     if isinstance(document, int):

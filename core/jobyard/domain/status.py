@@ -122,13 +122,21 @@ class TaskRoleStatus:
     tasks: tuple[TaskStatus, ...] = ()
 
 
+def _sayable(text: str | None) -> str | None:
+    """Replace halves of surrogate pairs, which UTF-8 cannot hold."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
+
+
 @frozen
 class AttemptExit:
-    """Be how an attempt ended: the code, its class, what was said, and what triggered it."""
+    """Be how an attempt ended: its class, what was said, and what triggered it.
+
+    What a task wrote may be broken, and still goes into answers (contract, section 4.4, N).
+    """
 
     exit_type: ExitType | None = None
-    diagnostics: str | None = None
-    trigger_message: str | None = None
+    diagnostics: str | None = field(default=None, converter=_sayable)
+    trigger_message: str | None = field(default=None, converter=_sayable)
     trigger_role: str | None = None
     trigger_index: int | None = None
 

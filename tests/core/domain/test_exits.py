@@ -77,6 +77,26 @@ def test_a_runtime_error_that_is_no_yaml_is_its_text() -> None:
     assert exit_messages(text, 1).runtime == "a: [b"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!bool maybe",
+        "!!timestamp noon",
+        "!!float ''",
+        "!!int '-'",
+        "[" * 60 + "]" * 60,
+        "[" * 300 + "]" * 300,
+        "a: .inf",
+        "a: 2001-01-01",
+        "1: a",
+    ],
+)
+def test_yaml_that_json_cannot_hold_is_its_text(text: str) -> None:
+    wrapped = f"[PAI_RUNTIME_ERROR_START]{text}[PAI_RUNTIME_ERROR_END]"
+
+    assert exit_messages(wrapped, 1).runtime == text
+
+
 @given(st.text(), st.none() | st.integers())
 def test_broken_diagnostics_never_raise_and_always_fit_into_json(
     text: str, code: int | None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -60,10 +60,20 @@ class LifeOfJobs(RuleBasedStateMachine):
         self.accepted: dict[str, SubmissionId] = {}
         self.deleting: set[SubmissionId] = set()
         self.stack = ExitStack()
-        self.runner = self.stack.enter_context(asyncio.Runner())
+        self.portal = self.stack.enter_context(start_blocking_portal())
 
     def run(self, work: Coroutine[object, object, T]) -> T:
-        return self.runner.run(work)
+        async def ended() -> tuple[T | None, Crash | None]:
+            # The portal would not outlive what is no mere exception.
+            try:
+                return await work, None
+            except Crash as crash:
+                return None, crash
+
+        result, crash = self.portal.call(ended)
+        if crash is not None:
+            raise crash
+        return cast("T", result)
 
     @initialize()
     def start(self) -> None:
