@@ -19,6 +19,7 @@ from typing import Final, Generic, NoReturn, TypeVar
 import anyio
 from attrs import frozen
 
+from jobyard.breaker import Breaker
 from jobyard.clock import Clock
 from jobyard.errors import (
     BackendError,
@@ -35,10 +36,6 @@ LOG: Final = logging.getLogger("jobyard.backend")
 
 _ends_at: ContextVar[float | None] = ContextVar("jobyard_deadline", default=None)
 
-FAILURES_TO_OPEN: Final = 5
-"""Failures in a row after which a breaker opens."""
-OPEN_FOR: Final = 1.0
-"""Seconds for which an open breaker lets nothing through; then one call may try."""
 _ATTEMPTS: Final = 3
 _RETRY_AFTER: Final = 5.0
 
@@ -61,45 +58,6 @@ class Health:
     up: bool
     since: int
     why: str | None = None
-
-
-class Breaker:
-    """Remember failures in a row, and the failure that opened it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._failures = 0
-        self._retry_at = 0.0
-        self._opened_by: Unavailable | None = None
-
-    def check(self) -> None:
-        """Raise the failure that opened the breaker, while it is open.
-
-        Raises:
-            Unavailable: It is open; of those who come after its time one may try.
-        """
-        if self._opened_by is None:
-            return
-        now = self._clock.monotonic()
-        if now < self._retry_at:
-            raise type(self._opened_by)(
-                self._opened_by.message,
-                detail=self._opened_by.detail,
-                retry_after=self._opened_by.retry_after,
-            )
-        self._retry_at = now + OPEN_FOR
-
-    def succeeded(self) -> None:
-        """Close the breaker."""
-        self._failures = 0
-        self._opened_by = None
-
-    def failed(self, error: Unavailable) -> None:
-        """Count a failure; the last of :data:`FAILURES_TO_OPEN` in a row opens the breaker."""
-        self._failures += 1
-        if self._failures >= FAILURES_TO_OPEN:
-            self._opened_by = error
-            self._retry_at = self._clock.monotonic() + OPEN_FOR
 
 
 class _SenderFailed(JobyardError):
@@ -284,15 +242,22 @@ class Guarded(Generic[B]):
             self._failed(late)
             raise late from None
         except Unavailable as error:
+            self._say(operation, error)
             self._failed(error)
             raise
-        except JobyardError:
+        except JobyardError as error:
+            self._say(operation, error)
             self._succeeded()
             raise
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises ends here
             self._incident(operation, error)
         self._succeeded()
         return result
+
+    def _say(self, operation: str, error: JobyardError) -> None:
+        """Name who failed and in what where the backend said nothing itself (section 1)."""
+        if not error.message.strip():
+            error.message = f"{self.name} failed ({operation})."
 
     def _incident(self, operation: str, error: Exception) -> NoReturn:
         incident = secrets.token_hex(6)

@@ -3,9 +3,10 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from jobyard.breaker import FAILURES_TO_OPEN
 from jobyard.clock import SystemClock
 from jobyard.errors import DeadlineExceeded, NotFound, Unavailable, UnknownError
-from jobyard.resilience import FAILURES_TO_OPEN, Guarded, request_deadline
+from jobyard.resilience import Guarded, request_deadline
 
 
 class HandClock:

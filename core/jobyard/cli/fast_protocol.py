@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from jobyard.cli.protocols import LARGEST_READ, refusal, refuse, too_large
+from jobyard.cli.refusal import LARGEST_READ, refusal, refuse, too_large
 
 
 class FastProtocol(HttpToolsProtocol):

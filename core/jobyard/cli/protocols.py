@@ -1,6 +1,6 @@
 """HTTP as uvicorn reads it, with bounds, and refusals in the contract's form.
 
-The head of a request is read up to :data:`LARGEST_READ`, so that :mod:`jobyard.front` can refuse
+The head of a request is read up to :data:`~jobyard.cli.refusal.LARGEST_READ`, so that :mod:`jobyard.front` can refuse
 one that is too large with its own words; beyond that the connection itself refuses, with 431.
 """
 
@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Final
 
-import orjson
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-LARGEST_READ: Final = 256 * 1024
-"""Bytes of a head that are read at most."""
-
-LINGER: Final = 2.0
-"""Seconds in which what a refused client still sends is read and dropped."""
+from jobyard.cli.refusal import LARGEST_READ, refusal, refuse, too_large
 
 
 def http_protocol() -> type[asyncio.Protocol]:
@@ -27,30 +21,6 @@ def http_protocol() -> type[asyncio.Protocol]:
     except ModuleNotFoundError:
         return PlainProtocol
     return FastProtocol
-
-
-def refusal(status: HTTPStatus, message: str) -> bytes:
-    """Write a whole answer that refuses what never became a request."""
-    body = orjson.dumps({"code": "InvalidParametersError", "message": message})
-    head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-        "content-type: application/json; charset=utf-8\r\n"
-        f"content-length: {len(body)}\r\n"
-        "connection: close\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-def refuse(transport: asyncio.Transport, answer: bytes) -> None:
-    """Send a refusal, and close once it can have been read: closing at once would be a reset."""
-    transport.write(answer)
-    asyncio.get_running_loop().call_later(LINGER, transport.close)
-
-
-def too_large() -> bytes:
-    """Write the refusal of a head that is larger than what is read."""
-    message = f"The request's head is larger than {LARGEST_READ} bytes."
-    return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
 
 
 class PlainProtocol(H11Protocol):

@@ -23,7 +23,8 @@ from jobyard._version import __version__
 from jobyard.app import create_app
 from jobyard.cli.failures import cause_of
 from jobyard.cli.listening import CannotListen, address_of
-from jobyard.cli.protocols import LARGEST_READ, http_protocol
+from jobyard.cli.protocols import http_protocol
+from jobyard.cli.refusal import LARGEST_READ
 from jobyard.config.loading import Loaded, load
 from jobyard.config.settings import RestServer
 from jobyard.errors import JobyardError

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from jobyard.cli.protocols import LARGEST_READ
+from jobyard.cli.refusal import LARGEST_READ
 from tests.core.cli.process import TIMEOUT, running, serve_arguments
 
 CHOOSE = """

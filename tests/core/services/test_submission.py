@@ -3,6 +3,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from jobyard.breaker import FAILURES_TO_OPEN
 from jobyard.database.tables import JOBS
 from jobyard.domain.job import KeyPair
 from jobyard.domain.states import JobState
@@ -20,7 +21,6 @@ from jobyard.errors import (
     Unavailable,
     UnknownError,
 )
-from jobyard.resilience import FAILURES_TO_OPEN
 from jobyard.seams.scheduling import JobExists, NotSent, OutcomeUnknown, Refused
 from jobyard.services import journal
 from jobyard.services.journal import JobRow, Phase
