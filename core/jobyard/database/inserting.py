@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Insert, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,6 +20,8 @@ def insert_or_leave(connection: Connection, table: Table, values: Mapping[str, o
     """
     cautious: Insert
     if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 50 ms of the start
+
         cautious = postgresql.insert(table).values(**values).on_conflict_do_nothing()
     else:
         cautious = sqlite.insert(table).values(**values).on_conflict_do_nothing()
