@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version as version_of
 from typing import Final
 
-from jobyard.config.reference import reference
 from sphinx.application import Sphinx
+
+from jobyard.config.reference import reference
 
 project = "Jobyard"
 author = "The Jobyard authors"

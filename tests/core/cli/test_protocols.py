@@ -123,3 +123,16 @@ def test_a_websocket_is_answered_as_the_plain_request_that_it_is(
     )
 
     assert exchange(address, content)[0] == 200
+
+
+def test_an_answer_that_comes_before_the_bodys_end_is_not_overtaken_by_a_reset(
+    address: tuple[str, int],
+) -> None:
+    size = 8 * 1024 * 1024
+    start = f"PUT /webhdfs/v1/user/x/y?op=CREATE HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n"
+    with socket.create_connection(address, timeout=TIMEOUT) as connection:
+        connection.sendall(start.encode() + b"Connection: close\r\n\r\n" + b"a" * 1024)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        connection.sendall(b"a" * (size - 1024))
+
+    assert answer.startswith(b"HTTP/1.1 401 ")

@@ -188,6 +188,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
     assert process.words == [
         f"jobyard: Cannot listen on 127.0.0.1 port {port}: Address already in use."
+        " Name another address with --host and --port."
     ]
 
 
@@ -196,7 +197,9 @@ def test_a_port_that_is_taken_while_it_starts_is_named_too(tmp_path: Path) -> No
         assert process.code() == 1
 
     (line,) = process.words
-    assert re.fullmatch(r"jobyard: Cannot listen on 127\.0\.0\.1 port \d+: Address .* use\.", line)
+    assert re.fullmatch(
+        r"jobyard: Cannot listen on 127\.0\.0\.1 port \d+: Address .* use\. Name another .*", line
+    )
 
 
 def test_problems_of_the_file_are_printed_one_a_line_and_nothing_else(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 from jobyard.database.migrating import CORE
 from jobyard.database.store import SqlStore, open_store
-from jobyard.database.tables import OPERATIONS
+from jobyard.database.tables import JOBS, OPERATIONS
 from jobyard.domain.job import SubmissionId
 from jobyard.domain.states import ExecutionType
 from jobyard.errors import ApiError, ConflictJob, NoJob, Unavailable, UnknownError
@@ -45,8 +45,8 @@ FAILURES: dict[str, Callable[[], BaseException]] = {
     "mistake": lambda: KeyError("a plugin's mistake"),
     "crash": Crash,
 }
-BEFORE = st.sampled_from([None, *FAILURES])
-AFTER = st.sampled_from([None, "lost", "reset", "mistake", "crash"])
+BEFORE = st.none() | st.sampled_from([*FAILURES])
+AFTER = st.none() | st.sampled_from(["lost", "reset", "mistake", "crash"])
 
 
 class LifeOfJobs(RuleBasedStateMachine):
@@ -126,7 +126,8 @@ class LifeOfJobs(RuleBasedStateMachine):
         job = self.run(self.gateway.board.find(framework(name)))
         if job is None:
             assert name not in self.accepted
-            return
+            self.submit(name, None, None, blind=False)
+            job = self.run(self.gateway.found(name))
         self.fail(kind, before, after)
         assert job.submission is not None
         lifecycle = self.gateway.lifecycle
@@ -150,12 +151,13 @@ class LifeOfJobs(RuleBasedStateMachine):
                 self.accepted.pop(name, None)
         self.mend()
 
-    @rule(seconds=st.sampled_from([0, 1, 11]))
-    def recover(self, seconds: int) -> None:
+    @rule(seconds=st.sampled_from([0, 1, 11]), crash=st.booleans())
+    def recover(self, seconds: int, *, crash: bool) -> None:
+        if crash:
+            self.restart()
         self.world.clock.seconds += seconds
         self.run(self.gateway.recovery.round(10))
 
-    @rule()
     def restart(self) -> None:
         self.gateway = self.world.gateway()
         self.run(self.gateway.recovery.load())
@@ -194,6 +196,7 @@ class LifeOfJobs(RuleBasedStateMachine):
         assert self.run(store.read(journal.unsettled(BACKEND))) == []
         assert self.run(count(store, OPERATIONS)) == 0
         held = {name: job.submission for name, job in self.world.cluster.jobs_held.items()}
+        assert self.run(count(store, JOBS)) == len(held)
         for name, submission in held.items():
             row = self.run(store.read(journal.find(name)))
             assert row is not None
@@ -208,13 +211,15 @@ class LifeOfJobs(RuleBasedStateMachine):
             self.world.cluster.after[call] = [FAILURES[after]()]
 
     def mend(self) -> None:
+        # No two things happen in one millisecond, by which operations are told apart.
+        self.world.clock.seconds += 0.01
         self.world.cluster.before.clear()
         self.world.cluster.after.clear()
 
 
 SETTINGS = settings(
-    max_examples=25,
-    stateful_step_count=15,
+    max_examples=80,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

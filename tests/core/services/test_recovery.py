@@ -393,6 +393,29 @@ async def test_an_operation_that_is_refused_for_good_is_given_up(world: World) -
     assert await gateway.shows("one")
 
 
+async def test_a_stop_that_finds_no_job_does_not_settle_its_deletion(world: World) -> None:
+    gateway = world.gateway()
+    await gateway.submit("one")
+    job = await gateway.found("one")
+    world.cluster.after["delete"] = [Unavailable("reset")]
+    with pytest.raises(UnknownError):
+        await gateway.lifecycle.delete(ALICE, job, "one")
+    world.clock.seconds += 1
+    world.cluster.before["stop"] = [Unavailable("reset")]
+    with pytest.raises(UnknownError):
+        await gateway.lifecycle.execute(ALICE, job, ExecutionType.STOP, "one")
+    world.cluster.before["delete"] = [OutcomeUnknown("lost")]
+
+    await gateway.recovery.round(10)
+    assert await count(world.store, OPERATIONS) == 1
+
+    world.clock.seconds += 11
+    await gateway.recovery.round(10)
+    assert await count(world.store, OPERATIONS) == 0
+    assert await count(world.store, JOBS) == 0
+    assert not await gateway.shows("one")
+
+
 async def test_an_operation_that_stays_in_doubt_is_repeated_with_pauses(world: World) -> None:
     gateway = world.gateway()
     await gateway.submit("one")
