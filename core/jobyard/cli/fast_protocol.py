@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from jobyard.cli.lingering import LingeringTransport
 from jobyard.cli.refusal import LARGEST_READ, refusal, refuse, too_large
 
 
@@ -17,9 +19,16 @@ class FastProtocol(HttpToolsProtocol):
     _heads = 0
     _size = 0
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begin a connection, which is closed without a reset."""
+        super().connection_made(LingeringTransport(transport, self._unread))
+
     def data_received(self, data: bytes) -> None:
-        """Read some bytes, or drop them after a refusal; refuse a head that does not end."""
-        if self._refused:
+        """Read some bytes, or drop them after a refusal or the last answer.
+
+        A head that does not end is refused.
+        """
+        if self._refused or self.transport.is_closing():
             return
         heads = self._heads
         super().data_received(data)
@@ -46,3 +55,7 @@ class FastProtocol(HttpToolsProtocol):
     def _refuse(self, answer: bytes) -> None:
         self._refused = True
         refuse(self.transport, answer)
+
+    def _unread(self) -> bool:
+        # Before the first request there is no cycle, whatever uvicorn's annotation says.
+        return bool(getattr(self.cycle, "more_body", False))

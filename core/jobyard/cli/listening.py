@@ -15,7 +15,10 @@ class CannotListen(JobyardError):
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        super().__init__(f"Cannot listen on {host} port {port}: {why or error}.")
+        super().__init__(
+            f"Cannot listen on {host} port {port}: {why or error}."
+            " Name another address with --host and --port."
+        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from jobyard.cli.lingering import LingeringTransport
 from jobyard.cli.refusal import LARGEST_READ, refusal, refuse, too_large
 
 
@@ -28,9 +29,13 @@ class PlainProtocol(H11Protocol):
 
     _refused = False
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begin a connection, which is closed without a reset."""
+        super().connection_made(LingeringTransport(transport, self._unread))
+
     def data_received(self, data: bytes) -> None:
-        """Read some bytes, or drop them after a refusal."""
-        if not self._refused:
+        """Read some bytes, or drop them after a refusal or the last answer."""
+        if not self._refused and not self.transport.is_closing():
             super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
@@ -38,3 +43,7 @@ class PlainProtocol(H11Protocol):
         self._refused = True
         large = len(self.conn.trailing_data[0]) > LARGEST_READ
         refuse(self.transport, too_large() if large else refusal(HTTPStatus.BAD_REQUEST, msg))
+
+    def _unread(self) -> bool:
+        # Before the first request there is no cycle, whatever uvicorn's annotation says.
+        return bool(getattr(self.cycle, "more_body", False))

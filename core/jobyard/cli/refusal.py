@@ -8,11 +8,10 @@ from typing import Final
 
 import orjson
 
+from jobyard.cli.lingering import LINGER
+
 LARGEST_READ: Final = 256 * 1024
 """Bytes of a head that are read at most."""
-
-LINGER: Final = 2.0
-"""Seconds in which what a refused client still sends is read and dropped."""
 
 
 def refusal(status: HTTPStatus, message: str) -> bytes:

@@ -187,8 +187,10 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             assert process.code() == 1
 
     assert process.words == [
-        f"jobyard: Cannot listen on 127.0.0.1 port {port}: Address already in use."
-        " Name another address with --host and --port."
+        (
+            f"jobyard: Cannot listen on 127.0.0.1 port {port}: Address already in use."
+            " Name another address with --host and --port."
+        )
     ]
 
 
