@@ -76,6 +76,7 @@ class Gateway:
             fs_uri=self.deployment.fs_uri,
             grace=self.deployment.timeout,
             observers=self.observers,
+            prepare=self.submissions.prepare,
         )
         await self._ensure_administrator(tasks)
         await recovery.load()
@@ -153,6 +154,7 @@ class Gateway:
                 backend=self.guards.scheduling.name,
                 fs_uri=self.deployment.fs_uri,
                 accept_unsatisfiable=server.accept_unsatisfiable,
+                check_timeout=self.deployment.timeout / 4,
             ),
             store=self.store,
             scheduling=self.guards.scheduling,

@@ -231,14 +231,15 @@ class Guarded(Generic[B]):
         if backend is None:
             raise Unavailable(self._closed_why, retry_after=_RETRY_AFTER)
         self._breaker.check()
+        if seconds <= 0:
+            # The request has no time left for it: that is not the backend's doing.
+            raise self._late(operation)
         try:
             with anyio.fail_after(seconds) as scope:
                 async with limit or self._limiter:
                     result = await work(backend, scope)
         except TimeoutError:
-            late = DeadlineExceeded(
-                f"{self.name} did not answer in time ({operation}).", retry_after=_RETRY_AFTER
-            )
+            late = self._late(operation)
             self._failed(late)
             raise late from None
         except Unavailable as error:
@@ -258,6 +259,10 @@ class Guarded(Generic[B]):
         """Name who failed and in what where the backend said nothing itself (section 1)."""
         if not error.message.strip():
             error.message = f"{self.name} failed ({operation})."
+
+    def _late(self, operation: str) -> DeadlineExceeded:
+        message = f"{self.name} did not answer in time ({operation})."
+        return DeadlineExceeded(message, retry_after=_RETRY_AFTER)
 
     def _incident(self, operation: str, error: Exception) -> NoReturn:
         incident = secrets.token_hex(6)

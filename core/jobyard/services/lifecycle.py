@@ -91,7 +91,7 @@ class Lifecycle:
             message = f"User {actor.account} is not allowed to remove job {shown}."
             raise ForbiddenUser(message)
         await self._run(OperationKind.DELETE, actor, job, shown)
-        self._board.overlay.removed(job.name, job.submission)
+        self._board.overlay.removed(job.name, job.submission, job.created_at)
         self._board.touch()
 
     async def _run(self, kind: OperationKind, actor: Actor, job: JobSummary, shown: str) -> None:

@@ -110,7 +110,7 @@ def end(operation: Operation, *, done: bool) -> Callable[[Connection], None]:
                 columns.namespace.is_not_distinct_from(ref.name.namespace),
                 columns.name == ref.name.job,
                 columns.submission.is_not_distinct_from(ref.submission),
-                columns.created_at <= operation.created_at,
+                columns.created_at < operation.created_at,
             )
         )
         if operation.kind is OperationKind.DELETE and ref.submission is not None:

@@ -23,7 +23,7 @@ class Overlay:
     def __init__(self) -> None:
         self.revision = 0
         self._added: dict[FrameworkName, JobSummary] = {}
-        self._removed: set[_Incarnation] = set()
+        self._removed: dict[_Incarnation, int | None] = {}
         self._wanted: dict[_Incarnation, ExecutionType] = {}
         self._elsewhere: dict[FrameworkName, JobSummary] = {}
 
@@ -32,10 +32,18 @@ class Overlay:
         self._added[job.name] = job
         self.revision += 1
 
-    def removed(self, name: FrameworkName, submission: SubmissionId | None) -> None:
-        """Hide a job that was deleted."""
+    def removed(
+        self,
+        name: FrameworkName,
+        submission: SubmissionId | None,
+        created_at: int | None = None,
+    ) -> None:
+        """Hide a job that was deleted.
+
+        Without a submission, as legacy jobs are, ``created_at`` tells it from the next of its name.
+        """
         self._forget(name, submission)
-        self._removed.add((name, submission))
+        self._removed[name, submission] = created_at
         self.revision += 1
 
     def undone(self, name: FrameworkName, submission: SubmissionId) -> None:
@@ -68,7 +76,7 @@ class Overlay:
         newer = self._added.get(job.name)
         if newer is not None and not self._is_shown(newer, job):
             return self._as_wanted(newer)
-        if (job.name, job.submission) in self._removed:
+        if self._hides(job):
             return self.find(job.name)
         return self._as_wanted(job)
 
@@ -92,7 +100,8 @@ class Overlay:
                 del self._added[name]
         incarnations = {(job.name, job.submission): job for job in shown.values()}
         if complete:
-            self._removed &= incarnations.keys()
+            still = {key for key, job in incarnations.items() if self._hides(job)}
+            self._removed = {key: at for key, at in self._removed.items() if key in still}
         for key, kind in list(self._wanted.items()):
             name, submission = key
             waiting = self._added.get(name)
@@ -105,8 +114,14 @@ class Overlay:
 
     def _is_shown(self, job: JobSummary, by: JobSummary) -> bool:
         """Tell whether what the cluster shows is the job, and not an older one of its name."""
-        deleted = (by.name, by.submission) in self._removed
-        return not deleted and by.submission in (None, job.submission)
+        return not self._hides(by) and by.submission in (None, job.submission)
+
+    def _hides(self, job: JobSummary) -> bool:
+        """Tell whether a job that the cluster shows is one that was deleted here."""
+        key = (job.name, job.submission)
+        if key not in self._removed:
+            return False
+        return job.submission is not None or self._removed[key] in (None, job.created_at)
 
     def _forget(self, name: FrameworkName, submission: SubmissionId | None) -> bool:
         self._wanted.pop((name, submission), None)

@@ -25,7 +25,6 @@ from jobyard.errors import (
     ForbiddenUser,
     NotSupported,
     NoVirtualCluster,
-    Rejected,
     RemoveRunningVirtualCluster,
     UnknownError,
 )
@@ -99,7 +98,7 @@ class Quotas:
             state = await self._scheduling.call(
                 "quotas", lambda scheduler: scheduler.quotas(), idempotent=True
             )
-        except (Rejected, NotSupported) as error:
+        except BackendError as error:
             raise rejected(error) from error
         self._remembered = (self._clock.monotonic(), state)
         return state

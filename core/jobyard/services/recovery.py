@@ -228,7 +228,12 @@ class Recovery:
                 operation.kind.value, lambda scheduler: carry_out(scheduler, operation)
             )
         except NotFound:
-            pass  # a job that is not there is as good as deleted
+            # A job that is not there is as good as deleted, and otherwise nothing was done.
+            gone = operation.kind is OperationKind.DELETE
+            await self._store.write(operations.end(operation, done=gone))
+            if gone:
+                self._tell(operation)
+            return
         except (Unavailable, OutcomeUnknown, UnknownError):
             raise
         except BackendError as error:

@@ -31,17 +31,17 @@ from jobyard.domain.virtual_cluster import QuotaState, VirtualClusterState
 from jobyard.errors import (
     ApiError,
     BackendError,
+    BadConfiguration,
     ConflictJob,
     ForbiddenUser,
     InvalidParameters,
     JobyardError,
-    NotSupported,
     NoVirtualCluster,
     Problem,
     Unavailable,
     UnknownError,
 )
-from jobyard.resilience import Guarded, rejected, unavailable
+from jobyard.resilience import Guarded, rejected, request_deadline, unavailable
 from jobyard.seams.context import Store
 from jobyard.seams.observer import Admission, JobSubmitted
 from jobyard.seams.scheduling import (
@@ -83,13 +83,14 @@ class Grants(Protocol):
 class SubmissionRules:
     """Be what the configuration decides of submissions; ``backend`` names the scheduler.
 
-    ``lease`` is for how many seconds a reservation belongs to its request: longer than a request
-    may take. Recovery leaves it alone meanwhile.
+    ``check_timeout`` is how many seconds a check may take that lets through what it cannot check.
+    ``lease``: how many seconds a reservation is its request's, and not recovery's.
     """
 
     backend: str
     fs_uri: str
     accept_unsatisfiable: bool = False
+    check_timeout: float = 2.5
     lease: float = journal.LEASE
 
 
@@ -211,8 +212,9 @@ class Submissions:
     async def _check_virtual_cluster(self, actor: Actor, config: JobConfig) -> None:
         wanted = config.virtual_cluster
         try:
-            state = await self._grants.quotas()
-        except UnknownError:
+            with self._brief() if wanted == DEFAULT_VIRTUAL_CLUSTER else contextlib.nullcontext():
+                state = await self._grants.quotas()
+        except (UnknownError, BadConfiguration):
             if wanted == DEFAULT_VIRTUAL_CLUSTER:
                 return  # what cannot be checked is not refused (R)
             raise
@@ -231,13 +233,16 @@ class Submissions:
         if self._rules.accept_unsatisfiable:
             return
         try:
-            reason = await self._scheduling.call(
-                "refusal", lambda scheduler: scheduler.refusal(job), idempotent=True
-            )
-        except (UnknownError, NotSupported):
+            with self._brief():  # once: repetitions might open the breaker before the submission
+                reason = await self._scheduling.call("refusal", lambda each: each.refusal(job))
+        except (UnknownError, BadConfiguration, BackendError):
             return  # what cannot be checked is not refused (R)
         if reason is not None:
             raise InvalidParameters(reason.message)
+
+    def _brief(self) -> contextlib.AbstractContextManager[None]:
+        """Leave time for the submission itself."""
+        return request_deadline(self._clock, self._rules.check_timeout)
 
     async def _exists(self, name: FrameworkName) -> bool:
         if await self._store.read(journal.find(name)) is not None:

@@ -218,7 +218,7 @@ class LifeOfJobs(RuleBasedStateMachine):
 
 
 SETTINGS = settings(
-    max_examples=80,
+    max_examples=50,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
