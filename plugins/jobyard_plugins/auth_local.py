@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from attrs import frozen
@@ -10,6 +10,7 @@ from attrs import frozen
 import jobyard
 from jobyard.seams.auth import Authenticator
 from jobyard.seams.context import Context
+from jobyard.seams.diagnosis import Check
 from jobyard.seams.provider import AuthProvider, Capability, auth_provider
 
 
@@ -26,6 +27,14 @@ async def _open(_: LocalAuthConfig, context: Context) -> AsyncIterator[Authentic
         yield users
 
 
+@asynccontextmanager
+async def _diagnose(_: LocalAuthConfig, context: Context) -> AsyncIterator[Sequence[Check]]:
+    from jobyard_backends.auth.local.diagnosis import diagnosis  # noqa: PLC0415 - as above
+
+    async with diagnosis(context) as checks:
+        yield checks
+
+
 @jobyard.hookimpl
 def jobyard_auth_providers() -> Iterable[AuthProvider]:
     """Announce the provider."""
@@ -36,6 +45,7 @@ def jobyard_auth_providers() -> Iterable[AuthProvider]:
             summary="Users and passwords in the gateway's own database.",
             config=LocalAuthConfig,
             open=_open,
+            diagnose=_diagnose,
             capabilities=[Capability.USERS, Capability.MANAGE_USERS],
         )
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -13,6 +13,7 @@ from jobyard.errors import Problem
 from jobyard.hookspecs import hookimpl
 from jobyard.schema import option
 from jobyard.seams.context import Context
+from jobyard.seams.diagnosis import Check
 from jobyard.seams.provider import Capability, SchedulingProvider, scheduling_provider
 from jobyard.seams.scheduling import Scheduler
 
@@ -103,6 +104,14 @@ async def _open(config: LocalScheduling, context: Context) -> AsyncIterator[Sche
         yield scheduler
 
 
+@asynccontextmanager
+async def _diagnose(config: LocalScheduling, context: Context) -> AsyncIterator[Sequence[Check]]:
+    from jobyard_backends.scheduling.local.diagnosis import diagnosis  # noqa: PLC0415 - as above
+
+    async with diagnosis(config, context) as checks:
+        yield checks
+
+
 @hookimpl
 def jobyard_scheduling_providers() -> tuple[SchedulingProvider, ...]:
     """Announce the embedded scheduler."""
@@ -114,5 +123,6 @@ def jobyard_scheduling_providers() -> tuple[SchedulingProvider, ...]:
             config=LocalScheduling,
             open=_open,
             capabilities=(Capability.LOGS, Capability.CAPACITY),
+            diagnose=_diagnose,
         ),
     )

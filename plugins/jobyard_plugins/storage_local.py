@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from attrs import frozen
 from jobyard.hookspecs import hookimpl
 from jobyard.schema import option
 from jobyard.seams.context import Context
+from jobyard.seams.diagnosis import Check
 from jobyard.seams.provider import StorageProvider, storage_provider
 from jobyard.seams.storage import Storage, StorageSettings
 
@@ -32,9 +33,20 @@ class LocalStorageConfig(StorageSettings):
 async def _open(config: LocalStorageConfig, context: Context) -> AsyncIterator[Storage]:
     from jobyard_backends.storage.local import open_backend  # noqa: PLC0415 - not before chosen
 
-    root = context.state_dir / "storage" if config.root is None else config.root
-    async with open_backend(root, context.tasks) as storage:
+    async with open_backend(_root(config, context), context.tasks) as storage:
         yield storage
+
+
+@asynccontextmanager
+async def _diagnose(config: LocalStorageConfig, context: Context) -> AsyncIterator[Sequence[Check]]:
+    from jobyard_backends.storage.local.diagnosis import diagnosis  # noqa: PLC0415 - as above
+
+    async with diagnosis(_root(config, context), context.tasks) as checks:
+        yield checks
+
+
+def _root(config: LocalStorageConfig, context: Context) -> Path:
+    return context.state_dir / "storage" if config.root is None else config.root
 
 
 @hookimpl
@@ -47,5 +59,6 @@ def jobyard_storage_providers() -> tuple[StorageProvider, ...]:
             summary="Files in a folder of the gateway's machine.",
             config=LocalStorageConfig,
             open=_open,
+            diagnose=_diagnose,
         ),
     )

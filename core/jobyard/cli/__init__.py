@@ -11,6 +11,7 @@ import click
 
 from jobyard._version import __version__
 from jobyard.cli.configuration import config
+from jobyard.cli.doctor import doctor
 from jobyard.cli.failures import FailingGroup
 from jobyard.cli.plugins import plugins
 from jobyard.cli.serving import serve
@@ -29,6 +30,7 @@ def cli() -> None:
 
 cli.add_command(serve)
 cli.add_command(config)
+cli.add_command(doctor)
 cli.add_command(plugins)
 cli.add_command(user)
 

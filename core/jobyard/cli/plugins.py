@@ -25,7 +25,10 @@ _TITLES = ("kind", "name", "from", "state", "what it is, or why it cannot be use
     help="The configuration file whose chosen plugins are marked.",
 )
 def plugins(*, as_json: bool, file: Path | None) -> None:
-    """List the installed plugins; each is imported, so that all problems show."""
+    """List the installed plugins.
+
+    Each is imported, so that all problems show.
+    """
     from jobyard.config.loading import load  # noqa: PLC0415 - start cheaply
     from jobyard.registry import Registry  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ the opener belong together, which a value that is passed around can no longer sh
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Generic, TypeVar
 
@@ -16,6 +16,7 @@ from attrs import frozen
 
 from jobyard.seams.auth import Authenticator
 from jobyard.seams.context import Context
+from jobyard.seams.diagnosis import Check, Diagnose
 from jobyard.seams.scheduling import Scheduler
 from jobyard.seams.storage import Storage, StorageSettings
 
@@ -73,6 +74,10 @@ class Provider(Generic[B]):
     config: type[attrs.AttrsInstance]
     capabilities: frozenset[Capability]
     open: Callable[[object, Context], AbstractAsyncContextManager[B]]
+    diagnose: Callable[[object, Context], AbstractAsyncContextManager[Sequence[Check]]] | None = (
+        None
+    )
+    """The steps of ``jobyard doctor``; without them the backend is opened and asked to answer."""
 
 
 AuthProvider = Provider[Authenticator]
@@ -103,6 +108,7 @@ def _provider(  # noqa: PLR0917
     config: type[C],
     capabilities: Iterable[Capability],
     open_: Callable[[C, Context], AbstractAsyncContextManager[B]],
+    diagnose: Diagnose[C] | None,
 ) -> Provider[B]:
     if not attrs.has(config):
         message = f"{name}: the configuration class {config.__name__} is not an attrs class"
@@ -115,6 +121,7 @@ def _provider(  # noqa: PLR0917
         config=config,
         capabilities=frozenset(capabilities),
         open=_opener(config, open_),
+        diagnose=None if diagnose is None else _opener(config, diagnose),
     )
 
 
@@ -126,9 +133,10 @@ def auth_provider(
     config: type[C],
     open: Callable[[C, Context], AbstractAsyncContextManager[Authenticator]],  # noqa: A002
     capabilities: Iterable[Capability] = (),
+    diagnose: Diagnose[C] | None = None,
 ) -> AuthProvider:
     """Announce a way to log in."""
-    return _provider(Seam.AUTH, name, api, summary, config, capabilities, open)
+    return _provider(Seam.AUTH, name, api, summary, config, capabilities, open, diagnose)
 
 
 def scheduling_provider(
@@ -139,9 +147,10 @@ def scheduling_provider(
     config: type[C],
     open: Callable[[C, Context], AbstractAsyncContextManager[Scheduler]],  # noqa: A002
     capabilities: Iterable[Capability] = (),
+    diagnose: Diagnose[C] | None = None,
 ) -> SchedulingProvider:
     """Announce a cluster that runs jobs."""
-    return _provider(Seam.SCHEDULING, name, api, summary, config, capabilities, open)
+    return _provider(Seam.SCHEDULING, name, api, summary, config, capabilities, open, diagnose)
 
 
 def storage_provider(
@@ -152,9 +161,10 @@ def storage_provider(
     config: type[S],
     open: Callable[[S, Context], AbstractAsyncContextManager[Storage]],  # noqa: A002
     capabilities: Iterable[Capability] = (),
+    diagnose: Diagnose[S] | None = None,
 ) -> StorageProvider:
     """Announce a place for files; its settings derive from those of every storage."""
-    return _provider(Seam.STORAGE, name, api, summary, config, capabilities, open)
+    return _provider(Seam.STORAGE, name, api, summary, config, capabilities, open, diagnose)
 
 
 def observer_provider(
@@ -165,6 +175,7 @@ def observer_provider(
     config: type[C],
     open: Callable[[C, Context], AbstractAsyncContextManager[object]],  # noqa: A002
     capabilities: Iterable[Capability] = (),
+    diagnose: Diagnose[C] | None = None,
 ) -> ObserverProvider:
     """Announce an observer; what it opens has methods marked ``@jobyard.hookimpl``."""
-    return _provider(Seam.OBSERVERS, name, api, summary, config, capabilities, open)
+    return _provider(Seam.OBSERVERS, name, api, summary, config, capabilities, open, diagnose)
