@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from attrs import field, frozen, mutable
+from attrs import evolve, field, frozen, mutable
 from starlette.requests import Request
 
 from jobyard.domain.identity import USERNAME_PATTERN, Actor, is_username
-from jobyard.errors import InvalidParameters, NoApi, Problem, UnauthorizedUser
+from jobyard.errors import InvalidParameters, NoApi, Problem, UnauthorizedUser, UnknownError
 from jobyard.routes.endpoint import Access, Answer, Call, Endpoint
 
 ROOT: Final = "api/v1"
@@ -163,14 +163,15 @@ class Dispatcher:
             return None
         try:
             return await self._authenticate(header)
-        except UnauthorizedUser:
+        except (UnauthorizedUser, UnknownError):
+            # Whom nobody can identify now reads what a guest reads.
             if needed:
                 raise
             return None
 
 
 def _check_names(request: Request, path: Mapping[str, str]) -> None:
-    problems = []
+    problems = _bad_query(request.scope.get("query_string", b""))
     username = path.get("username")
     if username is not None and not is_username(username):
         problems.append(_bad_username("username", username))
@@ -185,6 +186,16 @@ def _check_names(request: Request, path: Mapping[str, str]) -> None:
     ]
     if problems:
         raise InvalidParameters(problems)
+
+
+def _bad_query(query: bytes) -> list[Problem]:
+    if b"%" not in query:
+        return []
+    try:
+        _decoded(query.decode("latin-1"))
+    except InvalidParameters as error:
+        return [evolve(each, path="query") for each in error.problems]
+    return []
 
 
 def _bad_username(path: str, value: str) -> Problem:

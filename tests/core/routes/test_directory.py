@@ -91,6 +91,7 @@ async def test_a_directory_that_is_down_is_never_an_unknown_user(
     assert "auth.double" in answer.message
     assert int(log_in.headers["retry-after"]) > 0
     assert told(await carol.get("/user/carol")).status == 500
+    assert (await carol.get("/jobs")).status_code == 200
 
 
 async def test_users_of_a_directory_are_managed_there(gateway: Gateway, carol: Caller) -> None:
