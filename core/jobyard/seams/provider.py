@@ -55,7 +55,6 @@ class Capability(enum.StrEnum):
     SSH = "ssh"
     CAPACITY = "capacity"
     REPLICAS = "replicas"
-    GRANTS_BY_GROUP = "groups"
 
 
 @frozen

@@ -79,19 +79,6 @@ async def test_a_write_that_is_cancelled_leaves_nothing(storage: LocalStorage, r
     assert left_over(root) == []
 
 
-async def test_nothing_shows_before_all_is_written(storage: LocalStorage, root: Path) -> None:
-    async def watching() -> AsyncIterator[bytes]:
-        for _ in range(4):
-            yield b"x" * CHUNK
-            assert tree(root) == {"f": b"old"}
-
-    await put(storage, "/f", b"old")
-
-    await storage.write("/f", watching(), overwrite=True, as_user=SYSTEM)
-
-    assert len(await content(storage, "/f")) == 4 * CHUNK
-
-
 WRITER = """
 import anyio, sys
 from pathlib import Path

@@ -44,18 +44,6 @@ async def test_a_user_writes_nowhere_else(storage: LocalStorage, path: str) -> N
     )
 
 
-async def test_what_belongs_to_another_is_read_and_never_changed(storage: LocalStorage) -> None:
-    await put(storage, "/user/bob/f", b"bob's", actor=BOB)
-
-    assert await content(storage, "/user/bob/f", ALICE) == b"bob's"
-    await refused(put(storage, "/user/bob/f", actor=ALICE, overwrite=True))
-    await refused(storage.append("/user/bob/f", pieces(b"x"), as_user=ALICE))
-    await refused(storage.remove("/user/bob/f", recursive=False, as_user=ALICE))
-    await refused(storage.remove("/user/bob", recursive=True, as_user=ALICE))
-    await refused(storage.chmod("/user/bob/f", 0o777, as_user=ALICE))
-    assert await content(storage, "/user/bob/f") == b"bob's"
-
-
 async def test_bits_keep_others_out(storage: LocalStorage) -> None:
     await put(storage, "/user/bob/private/f", actor=BOB)
     await put(storage, "/user/bob/secret", actor=BOB, mode=0o600)
@@ -71,22 +59,6 @@ async def test_bits_keep_others_out(storage: LocalStorage) -> None:
     for actor in (BOB, ROOT, SYSTEM):
         assert await content(storage, "/user/bob/private/f", actor) == b"data"
         assert (await storage.summary("/user/bob", as_user=actor)).files == 2
-
-
-async def test_a_folder_of_mode_711_lets_through_and_shows_nothing(storage: LocalStorage) -> None:
-    await put(storage, "/user/bob/d/f", actor=BOB)
-    await storage.chmod("/user/bob/d", 0o711, as_user=BOB)
-
-    assert await content(storage, "/user/bob/d/f", ALICE) == b"data"
-    await refused(storage.list("/user/bob/d", None, 9, as_user=ALICE))
-
-
-async def test_the_owner_is_held_to_the_owner_s_bits(storage: LocalStorage) -> None:
-    await put(storage, "/user/bob/f", actor=BOB, mode=0o444)
-
-    await refused(storage.append("/user/bob/f", pieces(b"x"), as_user=BOB))
-    await storage.chmod("/user/bob/f", 0o644, as_user=BOB)
-    await storage.append("/user/bob/f", pieces(b"x"), as_user=BOB)
 
 
 async def test_a_shared_folder_is_shared_by_all(storage: LocalStorage) -> None:
@@ -123,18 +95,6 @@ async def test_nobody_becomes_an_owner_by_moving(storage: LocalStorage) -> None:
         "and may not move it to another owner; copy it instead"
     )
     assert await storage.rename("/user/bob/open/secret", "/user/alice/mine", as_user=ROOT)
-
-
-async def test_a_tree_with_closed_folders_is_not_removed_by_others_not_even_in_part(
-    storage: LocalStorage,
-) -> None:
-    await storage.mkdirs("/shared", mode=0o777, as_user=ROOT)
-    await put(storage, "/shared/d/a", actor=ALICE)
-    await storage.mkdirs("/shared/d/closed", mode=0o700, as_user=ROOT)
-
-    await refused(storage.remove("/shared/d", recursive=True, as_user=ALICE))
-
-    assert await content(storage, "/shared/d/a", ALICE) == b"data"
 
 
 async def test_a_user_who_is_called_like_the_gateway_owns_nothing_of_it(

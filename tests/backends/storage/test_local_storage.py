@@ -14,7 +14,6 @@ from jobyard.seams.storage import (
     FileKind,
     InvalidPath,
     IsAFolder,
-    NotAFolder,
     NotEmpty,
     NotPermitted,
 )
@@ -37,34 +36,6 @@ async def test_what_is_written_is_read_and_described(storage: LocalStorage) -> N
     assert (status.owner, status.group, status.mode) == ("jobyard", "jobyard", 0o644)
 
 
-async def test_a_folder_is_described_with_the_number_of_its_entries(storage: LocalStorage) -> None:
-    await put(storage, "/a/one")
-    await put(storage, "/a/two")
-
-    status = await storage.stat("/a", as_user=SYSTEM)
-    assert (status.kind, status.size, status.mode, status.children) == (
-        FileKind.FOLDER,
-        0,
-        0o755,
-        2,
-    )
-    assert (await storage.stat("/", as_user=SYSTEM)).name == ""
-
-
-@pytest.mark.parametrize(
-    ("offset", "length", "expected"),
-    [(0, None, b"0123456789"), (3, 4, b"3456"), (8, 100, b"89"), (10, 1, b""), (99, None, b"")],
-)
-async def test_a_range_is_cut_at_the_end_of_the_file(
-    storage: LocalStorage, offset: int, length: int | None, expected: bytes
-) -> None:
-    await put(storage, "/f", b"0123456789")
-
-    got = [chunk async for chunk in storage.read("/f", offset, length, as_user=SYSTEM)]
-
-    assert b"".join(got) == expected
-
-
 async def test_reading_needs_a_file(storage: LocalStorage) -> None:
     await storage.mkdirs("/folder", as_user=SYSTEM)
 
@@ -76,32 +47,6 @@ async def test_reading_needs_a_file(storage: LocalStorage) -> None:
         await content(storage, "/nothing")
 
 
-async def test_a_listing_goes_on_page_by_page_in_the_order_of_names(storage: LocalStorage) -> None:
-    for name in ("b", "a", "c", "é", "B"):
-        await put(storage, f"/folder/{name}")
-
-    first = await storage.list("/folder", None, 2, as_user=SYSTEM)
-    second = await storage.list("/folder", first.next_after, 2, as_user=SYSTEM)
-    third = await storage.list("/folder", second.next_after, 2, as_user=SYSTEM)
-
-    assert [[e.name for e in page.entries] for page in (first, second, third)] == [
-        ["B", "a"],
-        ["b", "c"],
-        ["é"],
-    ]
-    assert (first.remaining, second.remaining, third.remaining) == (3, 1, 0)
-    assert (first.next_after, third.next_after) == ("a", None)
-
-
-async def test_a_file_is_listed_as_itself(storage: LocalStorage) -> None:
-    await put(storage, "/f")
-
-    assert await names(storage, "/f") == ["f"]
-    assert (await storage.list("/f", "f", 10, as_user=SYSTEM)).entries == ()
-    with pytest.raises(NotFound):
-        await names(storage, "/nothing")
-
-
 async def test_writing_replaces_only_when_asked_to(storage: LocalStorage) -> None:
     await put(storage, "/f", b"old")
 
@@ -110,29 +55,6 @@ async def test_writing_replaces_only_when_asked_to(storage: LocalStorage) -> Non
     assert await content(storage, "/f") == b"old"
     await put(storage, "/f", b"new", overwrite=True)
     assert await content(storage, "/f") == b"new"
-
-
-@pytest.mark.parametrize("overwrite", [True, False])
-async def test_a_folder_is_never_replaced_by_a_file(storage: LocalStorage, overwrite: bool) -> None:
-    await storage.mkdirs("/folder", as_user=SYSTEM)
-
-    for path in ("/folder", "/"):
-        with pytest.raises(IsAFolder):
-            await put(storage, path, overwrite=overwrite)
-
-
-async def test_nothing_is_made_under_a_file(storage: LocalStorage) -> None:
-    await put(storage, "/f", b"kept")
-
-    with pytest.raises(NotAFolder):
-        await put(storage, "/f/x")
-    with pytest.raises(NotAFolder):
-        await storage.mkdirs("/f/x/y", as_user=SYSTEM)
-    with pytest.raises(AlreadyExists):
-        await storage.mkdirs("/f", as_user=SYSTEM)
-    with pytest.raises(NotFound):
-        await storage.stat("/f/x", as_user=SYSTEM)
-    assert await content(storage, "/f") == b"kept"
 
 
 async def test_a_file_that_was_made_meanwhile_is_not_replaced(storage: LocalStorage) -> None:
@@ -155,23 +77,6 @@ async def test_a_reader_keeps_the_file_that_it_opened(storage: LocalStorage) -> 
     rest = b"".join([chunk async for chunk in stream])
 
     assert first + rest == b"a" * 600_000
-
-
-async def test_a_file_grows_at_its_end(storage: LocalStorage) -> None:
-    await put(storage, "/f", b"one")
-
-    await storage.append("/f", pieces(b" two", b" three"), as_user=SYSTEM)
-
-    assert await content(storage, "/f") == b"one two three"
-
-
-async def test_appending_needs_a_file(storage: LocalStorage) -> None:
-    await storage.mkdirs("/folder", as_user=SYSTEM)
-
-    with pytest.raises(NotFound):
-        await storage.append("/nothing", pieces(b"x"), as_user=SYSTEM)
-    with pytest.raises(IsAFolder):
-        await storage.append("/folder", pieces(b"x"), as_user=SYSTEM)
 
 
 async def test_one_appends_at_a_time(storage: LocalStorage) -> None:
@@ -207,29 +112,6 @@ async def test_modes_are_what_was_asked_for_whatever_the_umask(storage: LocalSto
 
     modes = [(await storage.stat(path, as_user=SYSTEM)).mode for path in ("/a", "/a/f", "/a/g")]
     assert modes == [0o755, 0o644, 0o666]
-
-
-async def test_renaming_answers_as_webhdfs_does(storage: LocalStorage) -> None:
-    await put(storage, "/d/file", b"x")
-    await put(storage, "/d/other", b"y")
-    await storage.mkdirs("/d/sub/empty", as_user=SYSTEM)
-
-    async def rename(source: str, target: str) -> bool:
-        return await storage.rename(source, target, as_user=SYSTEM)
-
-    assert not await rename("/d/nothing", "/d/x")
-    assert not await rename("/d/file", "/d/other")
-    assert not await rename("/d/file", "/nowhere/x")
-    assert not await rename("/d/file", "/d/other/x")
-    assert not await rename("/d/sub", "/d/sub/empty/sub")
-    assert not await rename("/d/sub", "/d/sub")
-    assert not await rename("/", "/d/root")
-    assert await rename("/d/file", "/d/file")
-    assert await rename("/d/file", "/d/moved")
-    assert await rename("/d/moved", "/d/sub")
-    assert await rename("/d/sub", "/d/folder")
-    assert await names(storage, "/d") == ["folder", "other"]
-    assert await content(storage, "/d/folder/moved") == b"x"
 
 
 async def test_removing(storage: LocalStorage, root: Path, later: Later) -> None:
@@ -336,16 +218,6 @@ async def test_it_answers_that_it_works(storage: LocalStorage, root: Path) -> No
     await storage.ping()
 
     assert left_over(root) == []
-
-
-async def test_files_outlive_the_storage(root: Path, later: Later) -> None:
-    async with open_backend(root, later) as storage:
-        await put(storage, "/user/alice/f", b"kept", mode=0o640)
-    async with open_backend(root, later) as storage:
-        status = await storage.stat("/user/alice/f", as_user=SYSTEM)
-
-        assert await content(storage, "/user/alice/f") == b"kept"
-        assert (status.owner, status.mode) == ("alice", 0o640)
 
 
 async def test_a_closed_storage_does_nothing_more(root: Path, later: Later) -> None:
