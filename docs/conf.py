@@ -8,6 +8,7 @@ from typing import Final
 from sphinx.application import Sphinx
 
 from jobyard.config.reference import reference
+from jobyard.hook_reference import hook_reference
 
 project = "Jobyard"
 author = "The Jobyard authors"
@@ -29,9 +30,11 @@ REFERENCE_MARK: Final = "<!-- the reference is put here by conf.py -->"
 
 
 def put_reference(_app: Sphinx, name: str, source: list[str]) -> None:
-    """Put the reference that the configuration classes give where a page asks for it."""
+    """Put the references that the code itself gives where a page asks for them."""
     if name == "deployers/configuration":
         source[0] = source[0].replace(REFERENCE_MARK, reference())
+    elif name == "plugins/observers":
+        source[0] = source[0].replace(REFERENCE_MARK, hook_reference())
 
 
 def setup(app: Sphinx) -> None:

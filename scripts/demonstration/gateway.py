@@ -32,10 +32,13 @@ class Gateway:
         self.state = state
 
     @classmethod
-    def start(cls, state: Path) -> Gateway:
-        """Start it on a free loopback port and wait until it says where it listens."""
+    def start(cls, state: Path, *arguments: str) -> Gateway:
+        """Start it on a free loopback port and wait until it says where it listens.
+
+        ``arguments`` are added to those of ``jobyard serve``.
+        """
         command = [sys.executable, "-m", "jobyard", "serve", "--state-dir", str(state)]
-        command += ["--host", "127.0.0.1", "--port", "0"]
+        command += ["--host", "127.0.0.1", "--port", "0", *arguments]
         with (state / "gateway.log").open("wb") as log:
             process = subprocess.Popen(
                 command,

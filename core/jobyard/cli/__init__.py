@@ -13,6 +13,7 @@ from jobyard._version import __version__
 from jobyard.cli.configuration import config
 from jobyard.cli.doctor import doctor
 from jobyard.cli.failures import FailingGroup
+from jobyard.cli.plugin_new import plugin
 from jobyard.cli.plugins import plugins
 from jobyard.cli.serving import serve
 from jobyard.cli.users import user
@@ -32,6 +33,7 @@ cli.add_command(serve)
 cli.add_command(config)
 cli.add_command(doctor)
 cli.add_command(plugins)
+cli.add_command(plugin)
 cli.add_command(user)
 
 
