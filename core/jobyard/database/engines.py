@@ -30,7 +30,11 @@ READERS: Final = 4
 """Threads, and connections, that read at once."""
 
 _SQLITE_ERROR: Final = 1
+_SQLITE_FULL: Final = 13
+_DISK_FULL: Final = "53100"
+"""PostgreSQL's name for it, of class 53 (insufficient resources)."""
 _NO_ANSWER: Final = "The gateway's database does not answer."
+_NO_ROOM: Final = "The gateway's database has no room left."
 _POSTGRES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
 
@@ -96,7 +100,8 @@ def translated(error: BaseException) -> BaseException:
         return Unavailable(_NO_ANSWER, detail="no connection became free in time", retry_after=1)
     if not isinstance(error, DBAPIError) or not _is_absence(error):
         return error
-    return Unavailable(_NO_ANSWER, detail=str(error.orig).strip(), retry_after=1)
+    message = _NO_ROOM if _is_full(error) else _NO_ANSWER
+    return Unavailable(message, detail=str(error.orig).strip(), retry_after=1)
 
 
 def raise_translated(error: Exception) -> NoReturn:
@@ -105,6 +110,11 @@ def raise_translated(error: Exception) -> NoReturn:
     if failure is error:
         raise error
     raise failure from error
+
+
+def _is_full(error: DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return code == _SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _DISK_FULL
 
 
 def _is_absence(error: DBAPIError) -> bool:

@@ -46,6 +46,7 @@ class Keeper(Generic[B]):
         self._left = anyio.Event()
         self._scope = anyio.CancelScope()
         self._failure: JobyardError | None = None
+        self._opening = False
 
     async def open(self, tasks: Background) -> None:
         """Open the backend, or begin to.
@@ -63,8 +64,13 @@ class Keeper(Generic[B]):
             self._guard.closed(f"{self._guard.name} is still being opened")
 
     async def close(self) -> None:
-        """Close the backend, and return when it is; one that does not close is left."""
+        """Close the backend, and return when it is; one that does not close is left.
+
+        One that is still being opened is not waited for.
+        """
         self._leave.set()
+        if self._opening:
+            self._scope.cancel()
         with anyio.CancelScope(shield=True):
             with anyio.move_on_after(_CLOSING):
                 await self._left.wait()
@@ -102,7 +108,9 @@ class Keeper(Generic[B]):
     async def _once(self) -> None:
         async with background() as tasks:
             context = evolve(self._context, tasks=tasks)
+            self._opening = True
             async with self._chosen.provider.open(self._chosen.config, context) as backend:
+                self._opening = False
                 self._guard.opened(backend)
                 self._settled.set()
                 await self._leave.wait()

@@ -101,3 +101,17 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
             await store.ping()
         with pytest.raises(Unavailable, match="does not answer"):
             await store.write(lambda connection: None)
+
+
+def test_a_full_database_says_so(tmp_path: Path) -> None:
+    engines = open_engines(None, tmp_path, timeout=5)
+    with engines.writer.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE heap (x BLOB)")
+        connection.exec_driver_sql("PRAGMA max_page_count = 3")
+        with pytest.raises(OperationalError) as caught:
+            connection.exec_driver_sql("INSERT INTO heap VALUES (zeroblob(100000))")
+    engines.dispose()
+
+    failure = translated(caught.value)
+    assert isinstance(failure, Unavailable)
+    assert failure.message == "The gateway's database has no room left."

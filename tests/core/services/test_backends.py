@@ -171,3 +171,23 @@ async def test_one_that_takes_long_to_open_does_not_hold_the_start(
         release.set()
         with anyio.fail_after(5):
             await door.opened.wait()
+
+
+async def test_one_that_never_opens_does_not_hold_the_end(surroundings: Context) -> None:
+    class Stuck(Door):
+        @asynccontextmanager
+        async def open(self, _: NoSettings, context: Context) -> AsyncIterator[object]:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self.told.append("given up")
+            yield self
+
+    door = Stuck()
+    with anyio.fail_after(5):
+        async with (
+            background() as tasks,
+            held_open(chosen(door), guard(), surroundings, tasks, patience=0),
+        ):
+            await anyio.lowlevel.checkpoint()
+    assert door.told == ["given up"]
