@@ -16,6 +16,7 @@ from tests.conformance import (  # noqa: F401 - each notes its mutants
     auth_mutants_users,
 )
 from tests.conformance.auth_mutants import MUTANTS
+from tests.conformance.catching import caught_by
 from tests.conformance.fake_users import FakeFixtures
 
 
@@ -31,7 +32,7 @@ def provider_of(mutant: type[FakeAuth]) -> AuthProvider:
 def test_the_suite_sees_what_is_wrong(mutant: type[FakeAuth]) -> None:
     test = MUTANTS[mutant]
 
-    assert failures_of(suite_of(provider_of(mutant)), tests=[test]) == {test}
+    assert caught_by(suite_of(provider_of(mutant)), [test]) == {test}
 
 
 def test_the_suite_sees_nothing_wrong_where_nothing_is() -> None:
@@ -45,7 +46,7 @@ def test_the_suite_sees_that_users_are_forgotten() -> None:
         return FakeAuth({}, clock=clock)
 
     test = "test_users_outlive_a_restart"
-    assert failures_of(suite_of(fake_auth_provider(forgetful)), tests=[test]) == {test}
+    assert caught_by(suite_of(fake_auth_provider(forgetful)), [test]) == {test}
 
 
 def test_the_suite_sees_that_the_source_is_another_after_a_restart() -> None:
@@ -59,14 +60,14 @@ def test_the_suite_sees_that_the_source_is_another_after_a_restart() -> None:
 
     test = "test_the_source_is_read_again_after_a_restart"
     provider = fake_auth_provider(renaming, capabilities=())
-    assert failures_of(suite_of(provider), tests=[test]) == {test}
+    assert caught_by(suite_of(provider), [test]) == {test}
 
 
 @pytest.mark.parametrize("test", ["test_users_cannot_be_listed", "test_users_cannot_be_managed"])
 def test_the_suite_sees_what_is_there_and_not_announced(test: str) -> None:
     provider = fake_auth_provider(capabilities=())
 
-    assert failures_of(suite_of(provider), tests=[test]) == {test}
+    assert caught_by(suite_of(provider), [test]) == {test}
 
 
 def test_the_suite_sees_what_is_announced_and_not_there() -> None:
@@ -82,4 +83,4 @@ def test_the_suite_sees_what_is_announced_and_not_there() -> None:
     test = "test_capabilities_have_their_protocols"
     provider = fake_auth_provider(Reading)
 
-    assert failures_of(suite_of(provider), tests=[test]) == {test}
+    assert caught_by(suite_of(provider), [test]) == {test}

@@ -9,7 +9,6 @@ from typing import Final
 import pytest
 
 from jobyard.testing.fakes.scheduling import CAPABILITIES, FakeScheduler, fake_scheduling
-from jobyard.testing.runner import failures_of
 from jobyard.testing.scheduling import SchedulingConformance, SchedulingSubject
 from tests.conformance import (
     schedulers_jobs as jobs,
@@ -26,6 +25,7 @@ from tests.conformance import (
 from tests.conformance import (
     schedulers_tell as tell,
 )
+from tests.conformance.catching import caught_by
 
 Make = Callable[..., FakeScheduler]
 
@@ -192,13 +192,13 @@ def down(cluster: FakeScheduler) -> Iterator[None]:
 
 @pytest.mark.parametrize("make", CAUGHT, ids=lambda make: make.__name__)
 def test_a_wrong_scheduler_is_caught(make: Make) -> None:
-    assert failures_of(suite(make), tests=CAUGHT[make]) == CAUGHT[make]
+    assert caught_by(suite(make), CAUGHT[make]) == CAUGHT[make]
 
 
 def test_what_is_not_declared_has_to_be_missing() -> None:
     mutant = suite(sources.CanDoTheUndeclared, declared=False)
 
-    assert failures_of(mutant, tests=UNDECLARED) == UNDECLARED
+    assert caught_by(mutant, UNDECLARED) == UNDECLARED
 
 
 def test_every_rule_of_the_suite_catches_somebody() -> None:

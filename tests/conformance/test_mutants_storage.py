@@ -15,7 +15,6 @@ from jobyard.seams.context import Context
 from jobyard.seams.provider import StorageProvider, storage_provider
 from jobyard.seams.storage import Storage
 from jobyard.testing.fakes.storage import FakeStorage, fake_storage_provider
-from jobyard.testing.runner import failures_of
 from jobyard.testing.storage import StorageConformance
 from jobyard.testing.subject import Subject
 from jobyard_backends.storage.local import open_backend
@@ -23,6 +22,7 @@ from jobyard_backends.storage.local.failures import translated
 from jobyard_plugins.storage_local import LocalStorageConfig
 from tests.conformance import mutant_storages as mutants
 from tests.conformance import mutant_storages_tree as others
+from tests.conformance.catching import caught_by
 
 
 class OfFake(StorageConformance):
@@ -57,7 +57,7 @@ def caught(
     suite: type[StorageConformance], provider: StorageProvider, tests: Collection[str]
 ) -> set[str]:
     """Give those of the tests that fail."""
-    return failures_of(type("Suite", (suite,), {"provider": provider}), tests=tests)
+    return caught_by(type("Suite", (suite,), {"provider": provider}), tests)
 
 
 CAUGHT: dict[type[FakeStorage], tuple[str, ...]] = {

@@ -41,6 +41,9 @@ class NameRules(AuthSuite):
     ) -> None:
         """A known name with something more, or made of significant characters, is another name."""
         check = _check(subject, known, spellings)
+        for each in SIGNIFICANT:
+            for name in (f"{each}{known.name}", f"{known.name}{each}", each.join(known.name)):
+                await check(name)
         few = st.text(max_size=6)
         around = st.builds(lambda before, after: f"{before}{known.name}{after}", few, few)
         significant = st.text(alphabet=SIGNIFICANT + known.name, max_size=40)
