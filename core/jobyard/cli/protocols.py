@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from jobyard.cli.lingering import LingeringTransport
@@ -24,6 +25,28 @@ def http_protocol() -> type[asyncio.Protocol]:
     return FastProtocol
 
 
+class _Strict(h11.Connection):
+    """Read requests, but none whose end a proxy may have seen elsewhere.
+
+    h11 lets ``Transfer-Encoding`` win over ``Content-Length``, as the standard allows; what follows
+    would be one request for us, and for such a proxy a part of the body.
+    """
+
+    def next_event(self) -> type[h11.NEED_DATA | h11.PAUSED] | h11.Event:
+        """Give the next event.
+
+        Raises:
+            RemoteProtocolError: The bytes are no request that is read here.
+        """
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = {name for name, _ in event.headers}
+            if {b"content-length", b"transfer-encoding"} <= names:
+                message = "both Content-Length and Transfer-Encoding"
+                raise h11.RemoteProtocolError(message)
+        return event
+
+
 class PlainProtocol(H11Protocol):
     """Speak HTTP with h11."""
 
@@ -31,6 +54,7 @@ class PlainProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin a connection, which is closed without a reset."""
+        self.conn = _Strict(h11.SERVER, LARGEST_READ)
         super().connection_made(LingeringTransport(transport, self._unread))
 
     def data_received(self, data: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 
 from jobyard.cli.lingering import LINGER
+from jobyard.front import LARGEST_HEAD
 
 LARGEST_READ: Final = 256 * 1024
 """Bytes of a head that are read at most."""
@@ -36,3 +37,9 @@ def too_large() -> bytes:
     """Write the refusal of a head that is larger than what is read."""
     message = f"The request's head is larger than {LARGEST_READ} bytes."
     return refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+
+
+def line_too_large() -> bytes:
+    """Write the refusal of a request line that is larger than what is read."""
+    message = f"The request line is larger than {LARGEST_HEAD} bytes."
+    return refusal(HTTPStatus.REQUEST_URI_TOO_LONG, message)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from jobyard.errors import InvalidParameters, PayloadTooLarge, Problem, UnsupportedMediaType
 from jobyard.wire.form import read_form
+from jobyard.wire.repeats import repeated_keys
 from jobyard.wire.wording import given, shorten
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -32,7 +33,7 @@ async def read_document(request: Request, limit: int) -> tuple[object, bool]:
         The document, an object; and whether it is a form, whose values are all texts.
 
     Raises:
-        InvalidParameters: It is malformed, or no object.
+        InvalidParameters: It is malformed, or no object, or has a key more than once.
         PayloadTooLarge: It is over the limit.
         UnsupportedMediaType: Its charset or its encoding is not read here.
     """
@@ -99,6 +100,9 @@ def _json(body: bytes) -> dict[str, object]:
         raise InvalidParameters(f"The body is not JSON: {error.msg} at {place}.") from error
     if not isinstance(document, dict):
         raise InvalidParameters([Problem("", f"expected an object, got {given(document)}")])
+    repeated = repeated_keys(body)
+    if repeated:
+        raise InvalidParameters(repeated)
     return document
 
 

@@ -41,6 +41,13 @@ async def test_json_is_read_as_json(media_type: str) -> None:
     assert await read({"content-type": media_type}, b'{"a"', b": 1}") == ({"a": 1}, False)
 
 
+async def test_a_key_that_is_given_twice_is_refused_by_its_path() -> None:
+    with pytest.raises(InvalidParameters) as refused:
+        await read(JSON, b'{"a": [{"b": 1, "b": 1}]}')
+
+    assert [each.path for each in refused.value.problems] == ["a[0].b"]
+
+
 async def test_a_form_is_read_as_a_form() -> None:
     assert await read(FORM, b"a[b]=1") == ({"a": {"b": "1"}}, True)
 
