@@ -73,6 +73,14 @@ class Application(Starlette):
         # Not a Mount, whose pattern matches no path with a line break in it.
         self.router.default = self._entrance
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; what nobody has added to is entered without Starlette's layers, which cost."""
+        if scope["type"] == "lifespan" or self.user_middleware or self.router.routes:
+            await super().__call__(scope, receive, send)
+        else:
+            scope["app"] = self
+            await self._entrance(scope, receive, send)
+
     def leave(self) -> None:
         """Break off what would go on for ever, such as logs that are followed.
 

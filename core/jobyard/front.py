@@ -17,15 +17,16 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from jobyard import access
 from jobyard.clock import Clock
 from jobyard.errors import ApiError, BackendError, UnknownError
 from jobyard.resilience import rejected, request_deadline
 from jobyard.routes.dispatch import Dispatcher
 from jobyard.routes.endpoint import JSON, Answer, json_answer
+from jobyard.routes.hot_request import HotRequest
 from jobyard.streaming import Headers, send_stream
 
 LOG: Final = logging.getLogger("jobyard.front")
-ACCESS: Final = logging.getLogger("jobyard.access")
 
 request_id: ContextVar[str] = ContextVar("jobyard_request_id", default="")
 """The id of the request that is being answered, for every line of the log."""
@@ -77,7 +78,7 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, and write its access line."""
-        request = Request(scope, receive)
+        request = HotRequest(scope, receive)
         started = self._clock.monotonic()
         identity = self._identity(request)
         token = request_id.set(identity)
@@ -138,18 +139,8 @@ class Front:
             headers.append((b"access-control-max-age", b"600"))
 
     def _log(self, request: Request, status: int, started: float) -> None:
-        ACCESS.info(
-            "%s %s %d",
-            request.method,
-            request.scope["path"],
-            status,
-            extra={
-                "method": request.method,
-                "path": request.scope["path"],
-                "status": status,
-                "seconds": round(self._clock.monotonic() - started, 6),
-            },
-        )
+        seconds = self._clock.monotonic() - started
+        access.write(request.method, request.scope["path"], status, seconds)
 
 
 def error_answer(error: ApiError) -> Answer:
@@ -193,7 +184,8 @@ async def _send(request: Request, answer: Answer, headers: Headers, send: Send) 
     body = answer.body
     if _compressible(request, answer):
         headers += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
-        body = await _compressed(body)
+        packed = answer.packed
+        body = await (_compressed(body) if packed is None else packed.gzip(_compressed))
     if answer.status not in _BODYLESS:
         headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

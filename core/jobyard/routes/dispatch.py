@@ -171,10 +171,19 @@ class Dispatcher:
 
 
 def _check_names(request: Request, path: Mapping[str, str]) -> None:
-    problems = _bad_query(request.scope.get("query_string", b""))
+    raw = request.scope.get("query_string", b"")
+    problems = _bad_percent(raw)
     username = path.get("username")
     if username is not None and not is_username(username):
         problems.append(_bad_username("username", username))
+    if raw:
+        problems += _bad_query(request)
+    if problems:
+        raise InvalidParameters(problems)
+
+
+def _bad_query(request: Request) -> list[Problem]:
+    problems: list[Problem] = []
     query = request.query_params
     asked = query.get("username")
     if asked is not None and not is_username(asked):
@@ -184,11 +193,10 @@ def _check_names(request: Request, path: Mapping[str, str]) -> None:
         for name in query
         if name not in _REPEATABLE and len(query.getlist(name)) > 1
     ]
-    if problems:
-        raise InvalidParameters(problems)
+    return problems
 
 
-def _bad_query(query: bytes) -> list[Problem]:
+def _bad_percent(query: bytes) -> list[Problem]:
     if b"%" not in query:
         return []
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib.resources import files
 from typing import Final
 
@@ -14,7 +15,6 @@ from jobyard.errors import NoApi
 from jobyard.routes.address import Addresses
 from jobyard.routes.conditional import tagged
 from jobyard.routes.endpoint import Access, Answer, Call, Endpoint, Success
-from jobyard.wire.openapi import document, servers
 
 _PAGE: Final = "page.html"
 _UP: Final = b"{{up}}"
@@ -51,12 +51,8 @@ class DocumentationRoutes:
     ) -> None:
         self._addresses = addresses
         self._assets = _read_assets()
-        self._document = document(
-            (*others, *self.endpoints()),
-            version=__version__,
-            server="",
-            anonymous_read=anonymous_read,
-        )
+        self._others = others
+        self._anonymous_read = anonymous_read
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Give the routes."""
@@ -97,8 +93,21 @@ class DocumentationRoutes:
             ),
         )
 
+    @cached_property
+    def _document(self) -> Mapping[str, object]:
+        from jobyard.wire.openapi import document  # noqa: PLC0415 - 30 ms of the start
+
+        return document(
+            (*self._others, *self.endpoints()),
+            version=__version__,
+            server="",
+            anonymous_read=self._anonymous_read,
+        )
+
     async def openapi(self, call: Call) -> Answer:
         """Answer the document, whose ``servers`` is the address that the caller used (N)."""
+        from jobyard.wire.openapi import servers  # noqa: PLC0415 - 30 ms of the start
+
         server = servers(self._addresses.base_url(call.request))
         return tagged(call.request, orjson.dumps({**self._document, "servers": server}))
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from jobyard.domain.identity import Actor
 from jobyard.errors import ApiError, ForbiddenUser, UnauthorizedUser
+from jobyard.packing import Packed
 
 if TYPE_CHECKING:
     from jobyard.wire.schema import Schema
@@ -38,7 +39,8 @@ class Answer:
     """Be what a route answers; the cheapest form that the hot path can send.
 
     ``chunks`` streams where a whole ``body`` would be large or is not there yet; ``endless``
-    says that they end with something that happens, and not with what there is.
+    says that they end with something that happens, and not with what there is. ``packed`` holds
+    the same body where others will be sent it too, so that it is compressed once for all.
     """
 
     status: int = 200
@@ -46,6 +48,7 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     chunks: AsyncIterator[bytes] | None = None
     endless: bool = False
+    packed: Packed | None = None
 
 
 def json_answer(

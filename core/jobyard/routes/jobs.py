@@ -128,7 +128,7 @@ class JobRoutes:
             return tagged(call.request, b"[]", stale=view.stale)
         username = next(iter(submitters), None)
         tag = view.version if username is None else f"{view.version}.{username}"
-        return tagged(call.request, view.encoded(username), tag=tag, stale=view.stale)
+        return tagged(call.request, view.packed(username), tag=tag, stale=view.stale)
 
     async def read(self, call: Call) -> Answer:
         """Answer one job's detail (S)."""

@@ -22,6 +22,7 @@ from jobyard.domain.job import FrameworkName
 from jobyard.domain.states import JobState
 from jobyard.domain.status import JobStatus, JobSummary
 from jobyard.errors import BackendError, NotFound, UnknownError
+from jobyard.packing import Packed
 from jobyard.resilience import Guarded, rejected
 from jobyard.seams.observer import JobChanged
 from jobyard.seams.scheduling import Scheduler, Snapshot
@@ -30,6 +31,8 @@ from jobyard.services.overlay import Overlay
 from jobyard.wire.answers import job_item
 
 _REMEMBERED_DETAILS: Final = 256
+_REMEMBERED_LISTS: Final = 64
+"""Lists of submitters whose bytes are kept until the next version."""
 _KEPT_EVENTS: Final = 10_000
 """Changes that wait for slow observers at most; the oldest are given up first."""
 
@@ -43,13 +46,25 @@ class View:
     stale: bool = False
     by_name: dict[FrameworkName, JobSummary] = field(factory=dict, repr=False)
     items: tuple[bytes, ...] = field(default=(), repr=False)
+    _packed: dict[str | None, Packed] = field(factory=dict, init=False, repr=False, eq=False)
 
-    def encoded(self, username: str | None = None) -> bytes:
-        """Give the JSON array of the jobs, or of those of one submitter."""
+    def packed(self, username: str | None = None) -> Packed:
+        """Give the JSON array of the jobs, or of those of one submitter.
+
+        It is made once, for all who read this version.
+        """
+        known = self._packed.get(username)
+        if known is None:
+            known = Packed(b"[" + b",".join(self._items_of(username)) + b"]")
+            if len(self._packed) < _REMEMBERED_LISTS:
+                self._packed[username] = known
+        return known
+
+    def _items_of(self, username: str | None) -> Iterable[bytes]:
         if username is None:
-            return b"[" + b",".join(self.items) + b"]"
+            return self.items
         pairs = zip(self.jobs, self.items, strict=True)
-        return b"[" + b",".join(item for job, item in pairs if job.username == username) + b"]"
+        return (item for job, item in pairs if job.username == username)
 
 
 @frozen
@@ -189,7 +204,7 @@ class Board:
 
     def _encode(self, job: JobSummary) -> bytes:
         known = self._encoded.get(job.name)
-        if known is not None and known[0] == job:
+        if known is not None and (known[0] is job or known[0] == job):
             return known[1]
         # What orjson returns holds far more memory than its length.
         return bytes(memoryview(orjson.dumps(job_item(job))))
@@ -209,6 +224,8 @@ class Board:
         seen = self.overlay.over(cluster)
         if seen is None or seen.submission != cluster.submission:
             return self._only_here(cluster.name, attempt)
+        if seen is cluster:
+            return detail
         return evolve(detail, status=evolve(detail.status, summary=seen))
 
     def _remember_detail(self, name: FrameworkName, attempt: int | None, status: JobStatus) -> None:

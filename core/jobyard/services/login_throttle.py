@@ -10,15 +10,17 @@ import ipaddress
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from attrs import define, field
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from jobyard.errors import TooManyRequests
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import MovingWindowRateLimiter
 
 OFF: Final = "off"
 _IPV6_NETWORK: Final = 64
@@ -39,10 +41,22 @@ class LoginThrottle:
     """Let so many failures happen in a window; ``limit`` is such as ``10/minute``, or ``off``."""
 
     def __init__(self, limit: str) -> None:
-        self._limit: RateLimitItem | None = None if limit == OFF else parse(limit)
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._asked = limit
         self._under_way: dict[str, int] = {}
         self._changed = anyio.Event()
+
+    @cached_property
+    def _limit(self) -> RateLimitItem | None:
+        from limits import parse  # noqa: PLC0415 - 25 ms of the start
+
+        return None if self._asked == OFF else parse(self._asked)
+
+    @cached_property
+    def _windows(self) -> MovingWindowRateLimiter:
+        from limits.storage import MemoryStorage  # noqa: PLC0415 - as above
+        from limits.strategies import MovingWindowRateLimiter  # noqa: PLC0415
+
+        return MovingWindowRateLimiter(MemoryStorage())
 
     @asynccontextmanager
     async def attempt(self, username: str, address: str) -> AsyncIterator[Attempt]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from attrs import frozen
+from sqlalchemy import bindparam
 
 from jobyard.database.tables import IDEMPOTENCY
 from jobyard.domain.job import SubmissionId
@@ -15,6 +16,14 @@ from jobyard.services import journal
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+
+_TELL: Final = (
+    IDEMPOTENCY.update()
+    .where(IDEMPOTENCY.c.submission == bindparam("accepted"), IDEMPOTENCY.c.status.is_(None))
+    .values(status=bindparam("told_status"), body=bindparam("told_body"))
+)
+"""Built once, as in :mod:`jobyard.services.journal`."""
 
 
 class UncertainSubmission(UnknownError):
@@ -50,10 +59,7 @@ def accept(submission: SubmissionId, name: str) -> Callable[[Connection], None]:
 
     def work(connection: Connection) -> None:
         journal.accept(submission)(connection)
-        connection.execute(
-            IDEMPOTENCY.update()
-            .where(IDEMPOTENCY.c.submission == submission, IDEMPOTENCY.c.status.is_(None))
-            .values(status=outcome.status, body=outcome.body)
-        )
+        told = {"told_status": outcome.status, "told_body": outcome.body}
+        connection.execute(_TELL, {"accepted": submission, **told})
 
     return work

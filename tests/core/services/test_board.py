@@ -88,8 +88,8 @@ async def test_lists_are_newest_first_and_select_by_submitter() -> None:
     cluster = Cluster(summary("a", at=1), summary("b", at=3), summary("c", at=2, user="bob"))
     view = await board(cluster, HandClock(100.0)).view()
 
-    everybody = [item["name"] for item in orjson.loads(view.encoded())]
-    alice = [item["name"] for item in orjson.loads(view.encoded("alice"))]
+    everybody = [item["name"] for item in orjson.loads(view.packed().body)]
+    alice = [item["name"] for item in orjson.loads(view.packed("alice").body)]
 
     assert everybody == ["b", "c", "a"]
     assert alice == ["b", "a"]
@@ -179,13 +179,13 @@ async def test_the_version_changes_with_the_overlay_and_not_with_a_touch() -> No
     target.overlay.added(summary("y"))
     second = await target.view()
     assert second.version != first.version
-    assert second.encoded() != first.encoded()
+    assert second.packed().body != first.packed().body
 
     cluster.show(summary("x"), summary("y"))
     clock.seconds += 2
     third = await target.view()
     assert third.version == second.version
-    assert third.encoded() == second.encoded()
+    assert third.packed().body == second.packed().body
 
     target.overlay.undone(FrameworkName("alice", "z"), SubmissionId("s9"))
     assert (await target.view()).version == third.version

@@ -1,0 +1,1 @@
+"""What Jobyard costs, beside servers that do nothing but send the same bytes."""
