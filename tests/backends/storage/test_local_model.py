@@ -14,82 +14,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from jobyard.domain.identity import SYSTEM
-from jobyard.errors import BackendError, NotFound
-from jobyard.seams.storage import AlreadyExists, FileKind, IsAFolder, NotAFolder, NotEmpty
+from jobyard.errors import BackendError
+from jobyard.seams.storage import FileKind
+from jobyard.testing.storage_state import DictionaryTree, Segments
 from jobyard_backends.storage.local import open_backend
 from jobyard_backends.storage.local.storage import LocalStorage
 from tests.backends.storage.conftest import Later, content, left_over, pieces, put, tree
 
 T = TypeVar("T")
-Segments = tuple[str, ...]
 
 segments = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4).map(tuple)
 data = st.binary(max_size=20)
-
-
-class Model:
-    """Be the tree: a file is bytes, a folder ``None``."""
-
-    def __init__(self) -> None:
-        self.entries: dict[Segments, bytes | None] = {(): None}
-
-    def folder_in(self, path: Segments) -> None:
-        for length in range(1, len(path) + 1):
-            if self.entries.get(path[:length], None) is not None:
-                raise NotAFolder("")
-
-    def make(self, path: Segments) -> None:
-        for length in range(1, len(path) + 1):
-            self.entries.setdefault(path[:length], None)
-
-    def write(self, path: Segments, value: bytes, overwrite: bool) -> None:
-        self.folder_in(path[:-1])
-        if path in self.entries and self.entries[path] is None:
-            raise IsAFolder("")
-        if path in self.entries and not overwrite:
-            raise AlreadyExists("")
-        self.make(path[:-1])
-        self.entries[path] = value
-
-    def append(self, path: Segments, value: bytes) -> None:
-        old = self.entries.get(path, b"")
-        if path not in self.entries:
-            raise NotFound("")
-        if old is None:
-            raise IsAFolder("")
-        self.entries[path] = old + value
-
-    def mkdirs(self, path: Segments) -> None:
-        self.folder_in(path[:-1])
-        if self.entries.get(path) is not None:
-            raise AlreadyExists("")
-        self.make(path)
-
-    def below(self, path: Segments) -> list[Segments]:
-        return [each for each in self.entries if each[: len(path)] == path]
-
-    def remove(self, path: Segments, recursive: bool) -> bool:
-        if path not in self.entries:
-            return False
-        if not recursive and len(self.below(path)) > 1:
-            raise NotEmpty("")
-        for each in self.below(path):
-            del self.entries[each]
-        return True
-
-    def rename(self, source: Segments, target: Segments) -> bool:
-        if source not in self.entries:
-            return False
-        if target in self.entries and self.entries[target] is None:
-            target = (*target, source[-1])
-        if source == target:
-            return self.entries[source] is not None
-        parent_is_folder = self.entries.get(target[:-1], b"") is None
-        if target[: len(source)] == source or target in self.entries or not parent_is_folder:
-            return False
-        for each in self.below(source):
-            self.entries[target + each[len(source) :]] = self.entries.pop(each)
-        return True
 
 
 class Machine(RuleBasedStateMachine):
@@ -98,7 +33,7 @@ class Machine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.folder = Path(tempfile.mkdtemp())
         self.later = Later()
-        self.model = Model()
+        self.model = DictionaryTree()
         self.opening = open_backend(self.folder, self.later)
         self.storage: LocalStorage = self.run(self.opening.__aenter__())
 
@@ -116,49 +51,45 @@ class Machine(RuleBasedStateMachine):
 
     def same(self, expected: object, actual: Coroutine[object, object, object]) -> None:
         """Compare results, or the classes of errors."""
+        assert self.outcome(lambda: self.run(actual)) == expected
 
-        def result() -> object:
-            return self.run(actual)
-
-        assert self.outcome(result) == expected
-
-    def outcome(self, work: Callable[..., object], *arguments: object) -> object:
+    @staticmethod
+    def outcome(work: Callable[[], object]) -> object:
         try:
-            return work(*arguments)
+            return work()
         except BackendError as error:
             return type(error)
 
     @rule(path=segments, value=data, overwrite=st.booleans())
     def write(self, path: Segments, value: bytes, overwrite: bool) -> None:
-        expected = self.outcome(self.model.write, path, value, overwrite)
+        expected = self.outcome(lambda: self.model.write(path, value, overwrite=overwrite))
         self.same(expected, put(self.storage, self.path(path), value, overwrite=overwrite))
 
     @rule(path=segments, value=data)
     def append(self, path: Segments, value: bytes) -> None:
-        expected = self.outcome(self.model.append, path, value)
+        expected = self.outcome(lambda: self.model.append(path, value))
         self.same(expected, self.storage.append(self.path(path), pieces(value), as_user=SYSTEM))
 
     @rule(path=segments)
     def mkdirs(self, path: Segments) -> None:
-        expected = self.outcome(self.model.mkdirs, path)
+        expected = self.outcome(lambda: self.model.mkdirs(path))
         self.same(expected, self.storage.mkdirs(self.path(path), as_user=SYSTEM))
 
     @rule(path=segments, recursive=st.booleans())
     def remove(self, path: Segments, recursive: bool) -> None:
-        expected = self.outcome(self.model.remove, path, recursive)
+        expected = self.outcome(lambda: self.model.remove(path, recursive=recursive))
         work = self.storage.remove(self.path(path), recursive=recursive, as_user=SYSTEM)
         self.same(expected, work)
 
     @rule(source=segments, to=segments)
     def rename(self, source: Segments, to: Segments) -> None:
-        expected = self.outcome(self.model.rename, source, to)
+        expected = self.outcome(lambda: self.model.rename(source, to))
         work = self.storage.rename(self.path(source), self.path(to), as_user=SYSTEM)
         self.same(expected, work)
 
     @rule(path=segments)
     def read(self, path: Segments) -> None:
-        value = self.model.entries.get(path, NotFound)
-        expected = IsAFolder if value is None else value
+        expected = self.outcome(lambda: self.model.read(path))
         self.same(expected, content(self.storage, self.path(path)))
 
     @precondition(lambda self: self.later.waiting)
