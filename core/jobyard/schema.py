@@ -17,6 +17,8 @@ from jobyard.errors import Problem
 
 METADATA_KEY: Final = "jobyard"
 
+_FACTORY: Final[Any] = attrs.Factory  # a class, which its stubs show as a function
+
 
 @frozen
 class Constraint:
@@ -83,6 +85,13 @@ def constraint_of(attribute: attrs.Attribute[Any]) -> Constraint:
     """Give what a field accepts; an undeclared field accepts whatever its type does."""
     found = attribute.metadata.get(METADATA_KEY)
     return found if isinstance(found, Constraint) else Constraint()
+
+
+def plain_default(default: object) -> object:
+    """Give the value of a field's default, calling a factory that needs nothing."""
+    made: Any = default
+    makes = isinstance(made, _FACTORY) and not made.takes_self
+    return made.factory() if makes else made
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ from jobyard.config.options import providers
 from jobyard.config.settings import RestServer, Settings
 from jobyard.config.shapes import Chooses, Key, ListOf, MapOf, Scalar, Section, Shape, section_of
 from jobyard.registry import Registry
-from jobyard.schema import Constraint
+from jobyard.schema import Constraint, plain_default
 from jobyard.seams.provider import AnyProvider, Seam
 from jobyard.wire.json_schema import anchored
 
@@ -110,7 +110,7 @@ def _key(key: Key) -> Document:
     described: Document = schema if key.required else {"anyOf": [schema, {"type": "null"}]}
     if key.constraint.doc:
         described = {**described, "description": key.constraint.doc}
-    default = key.plain_default()
+    default = plain_default(key.default)
     if not key.required and isinstance(default, str | int | float | enum.Enum):
         described["default"] = plain(default)
     return described

@@ -11,6 +11,7 @@ from jobyard.config.shapes import Key, ListOf, MapOf, Scalar, Section, Shape
 from jobyard.config.wording import expected
 from jobyard.errors import PluginError
 from jobyard.registry import Registry
+from jobyard.schema import plain_default
 from jobyard.seams.provider import AnyProvider, Seam
 from jobyard.secret import Secret
 
@@ -33,7 +34,7 @@ class Option:
     @property
     def default(self) -> str | None:
         """Give the default as the file would have it; ``None`` where there is none."""
-        value = self.key.plain_default()
+        value = plain_default(self.key.default)
         return None if self.key.required or value is None else yaml_flow(value)
 
     @property

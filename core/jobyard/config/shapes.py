@@ -74,12 +74,6 @@ class Key:
         """Tell whether the key must be there."""
         return self.default is attrs.NOTHING
 
-    def plain_default(self) -> object:
-        """Give the default, calling a factory that needs nothing."""
-        default: Any = self.default
-        makes = isinstance(default, _FACTORY) and not default.takes_self
-        return default.factory() if makes else default
-
 
 @frozen
 class Section:
@@ -95,7 +89,6 @@ class Section:
 
 Shape = Scalar | ListOf | MapOf | Chooses | Section
 
-_FACTORY: Final[Any] = attrs.Factory  # a class, which its stubs show as a function
 _SCALARS: Final = (str, int, float, bool, Secret, Path)
 
 

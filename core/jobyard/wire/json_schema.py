@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from jobyard.schema import Constraint
+from jobyard.schema import Constraint, plain_default
 from jobyard.wire.kinds import (
     AnyScalar,
     Anything,
@@ -115,7 +115,7 @@ def _record(kind: Record, *, closed: bool) -> Document:
 
 def _field(field: Field, *, closed: bool) -> Document:
     schema = json_schema(field.kind, closed=closed)
-    default = _plain(field.plain_default())
+    default = _plain(plain_default(field.default))
     if default is not _NOTHING and closed:
         schema["default"] = default
     return schema

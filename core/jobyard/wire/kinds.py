@@ -113,12 +113,6 @@ class Field:
         """Tell whether the field must be there."""
         return self.default is attrs.NOTHING
 
-    def plain_default(self) -> object:
-        """Give the default, calling a factory that needs nothing."""
-        default: Any = self.default
-        makes = isinstance(default, _FACTORY) and not default.takes_self
-        return default.factory() if makes else default
-
 
 @frozen
 class Record:
@@ -150,7 +144,6 @@ Kind = (
     | Record
 )
 
-_FACTORY: Final[Any] = attrs.Factory  # a class, which its stubs show as a function
 _SCALARS: Final = frozenset({str, int, float, bool})
 
 

@@ -15,7 +15,7 @@ from jobyard.config.shapes import (
     kebab_case,
     section_of,
 )
-from jobyard.schema import option
+from jobyard.schema import option, plain_default
 
 
 class Colour(enum.StrEnum):
@@ -86,7 +86,7 @@ def test_a_factory_gives_the_default() -> None:
     inner = section_of(Outer).key("inner")
     assert inner is not None
 
-    assert inner.plain_default() == Inner()
+    assert plain_default(inner.default) == Inner()
 
 
 @pytest.mark.parametrize("kind", [bytes, list[int], int | str, tuple[int, int], dict])
