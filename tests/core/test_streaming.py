@@ -72,18 +72,20 @@ def scope(method: str) -> Scope:
     }
 
 
+async def silence() -> Message:
+    """Be a client that sends nothing more, and does not leave."""
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
 async def test_a_stream_that_was_sent_is_closed() -> None:
     stream = Stream()
     sent: list[Message] = []
 
-    async def receive() -> Message:
-        await anyio.sleep_forever()
-        raise AssertionError
-
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await front(stream)(scope("GET"), receive, send)
+    await front(stream)(scope("GET"), silence, send)
 
     assert [message.get("body", b"") for message in sent] == [
         b"",
@@ -100,17 +102,13 @@ async def test_an_endless_stream_is_broken_off_when_the_gateway_leaves() -> None
     target = front(stream)
     sent: list[Message] = []
 
-    async def receive() -> Message:
-        await anyio.sleep_forever()
-        raise AssertionError
-
     async def send(message: Message) -> None:
         sent.append(message)
         if len(sent) == 4:
             target.leave()
 
     with anyio.fail_after(5):
-        await target(scope("GET"), receive, send)
+        await target(scope("GET"), silence, send)
 
     assert all(message.get("more_body", True) for message in sent)
     assert stream.closed
@@ -120,14 +118,10 @@ async def test_a_stream_that_breaks_is_left_without_its_last_chunk() -> None:
     stream = Stream(broken=True)
     sent: list[Message] = []
 
-    async def receive() -> Message:
-        await anyio.sleep_forever()
-        raise AssertionError
-
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await front(stream)(scope("GET"), receive, send)
+    await front(stream)(scope("GET"), silence, send)
 
     assert len(sent) == 4
     assert all(message.get("more_body", True) for message in sent)
