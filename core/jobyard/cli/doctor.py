@@ -28,11 +28,11 @@ def doctor(file: Path | None, state_dir: Path | None, *, as_json: bool) -> None:
     """
     import anyio  # noqa: PLC0415 - start cheaply
 
+    from jobyard.cli.configuration import load_file  # noqa: PLC0415
     from jobyard.cli.examination import examine_all  # noqa: PLC0415
-    from jobyard.cli.running import load_configuration  # noqa: PLC0415
     from jobyard.cli.state import state_directory  # noqa: PLC0415
 
-    loaded, _ = load_configuration(file, None, None)
+    loaded = load_file(file)
     tell = _tell_json if as_json else _Screen().tell
     good = anyio.run(examine_all, loaded, state_directory(state_dir), tell)
     sys.exit(0 if good else 1)
