@@ -20,8 +20,6 @@ from jobyard.config.choice import Choice
 from jobyard.schema import Constraint, constraint_of
 from jobyard.secret import Secret
 
-ScalarType = type[str] | type[int] | type[float] | type[Secret] | type[Path]
-
 
 @frozen
 class Scalar:

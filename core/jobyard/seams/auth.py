@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from attrs import frozen
@@ -100,6 +99,3 @@ class UserAdmin(Protocol):
             NotFound: There is none.
         """
         ...
-
-
-Chain = Sequence[Authenticator]

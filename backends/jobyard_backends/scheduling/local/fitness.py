@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from jobyard.clock import Clock
 from jobyard.domain.job import JobConfig, JobSubmission
@@ -44,7 +43,7 @@ class Fitness:
         offered = f"are of type {have}" if have else "have no declared type"
         return f"The job asks for GPUs of type {wanted}; those of this cluster {offered}."
 
-    def waiting(self, record: JobRecord, queued: Sequence[JobRecord]) -> WaitingReason | None:
+    def waiting(self, record: JobRecord) -> WaitingReason | None:
         """Say why a job waits; ``None`` where it does not."""
         if record.phase is Phase.STARTING:
             return WaitingReason(WaitingCode.STARTING, "The job's tasks are being made ready.")
@@ -61,9 +60,7 @@ class Fitness:
         hopeless = self.refusal(record.job)
         if hopeless is not None:
             return hopeless
-        places = self._supervisor.places()
-        line = [each for each in queued if each.queued_at <= now and each.id not in places]
-        return why_waiting(self._supervisor.board(line), need_of(record))
+        return why_waiting(self._supervisor.board(self._supervisor.ready()), need_of(record))
 
 
 def _wrong_code(job: JobSubmission) -> str | None:

@@ -9,7 +9,6 @@ from typing import Final, TypeAlias
 import anyio
 from anyio import CapacityLimiter, to_thread
 from anyio.streams.memory import MemoryObjectSendStream
-from attrs import frozen
 
 from jobyard_backends.scheduling.local import process
 from jobyard_backends.scheduling.local.folders import Folders
@@ -29,18 +28,10 @@ KEEPER_LOST: Final = -7113
 TaskKey: TypeAlias = tuple[str, int]
 
 
-@frozen
-class SeenEnd:
-    """Be an end as it was seen: the code, and when in milliseconds."""
-
-    code: int
-    at: int
-
-
 class Gang:
     """Hold the processes of an attempt."""
 
-    News: TypeAlias = tuple[TaskKey, SeenEnd, str] | None
+    News: TypeAlias = tuple[TaskKey, process.Ended, str] | None
     """A task's end with why, where nobody knows how; ``None``: look anew."""
 
     Teller: TypeAlias = MemoryObjectSendStream[News]
@@ -78,13 +69,13 @@ class Gang:
             found = await self._find(folder)
             outlook = process.Lost("its keeper is gone") if _runs(found) else found
         if isinstance(outlook, process.Ended):
-            await send.send((task.key, SeenEnd(outlook.code, outlook.at), ""))
+            await send.send((task.key, outlook, ""))
         elif isinstance(outlook, process.Lost):
             mark = container_id(record, attempt.number, task.role, task.index)
             await self._kill(mark)
             code = NODE_LOST if outlook.node_lost else KEEPER_LOST
             reason = f"task {task.role}[{task.index}] is lost: {outlook.reason}"
-            await send.send((task.key, SeenEnd(code, attempt.launched_at or 0), reason))
+            await send.send((task.key, process.Ended(code, attempt.launched_at or 0), reason))
 
     async def end(self, record: JobRecord, attempt: AttemptRecord) -> None:
         """End every task that still runs, all at once, and return when they are dead."""

@@ -33,7 +33,7 @@ _KILLED_WITHIN: Final = 10.0
 
 @frozen
 class Ended:
-    """Say that a task has ended by itself; ``at`` is in milliseconds since the epoch."""
+    """Say that a task has ended; ``at`` is in milliseconds since the epoch."""
 
     code: int
     at: int
@@ -122,9 +122,7 @@ def read_end(folder: Path) -> Ended | None:
     try:
         document = json.loads((folder / "exit").read_bytes())
         return Ended(int(document["code"]), int(document["ended"]))
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -166,7 +164,7 @@ def _open(pid: int, started: int) -> Running | None:
         return None
     try:
         pidfd = os.pidfd_open(pid)
-    except (ProcessLookupError, PermissionError, OSError):
+    except OSError:
         return None
     try:
         ours = keeper.start_ticks(pid) == started

@@ -103,7 +103,7 @@ class LocalScheduler:
         if entry is None:
             raise _no_job(name)
         chosen = await self._attempt(entry.record, attempt)
-        waiting = self._fitness.waiting(entry.record, self._book.queued())
+        waiting = self._fitness.waiting(entry.record)
         return views.status(entry.record, chosen, waiting, self._address)
 
     async def _attempt(self, record: JobRecord, number: int | None) -> AttemptRecord | None:

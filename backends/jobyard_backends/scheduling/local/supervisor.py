@@ -23,7 +23,7 @@ from jobyard_backends.scheduling.local.decisions import (
     starts,
 )
 from jobyard_backends.scheduling.local.machine import Machine
-from jobyard_backends.scheduling.local.records import LIVE, JobRecord, Phase
+from jobyard_backends.scheduling.local.records import LIVE, JobRecord
 from jobyard_backends.scheduling.local.shares import Shares
 
 LOG: Final = logging.getLogger("jobyard.scheduling.local")
@@ -125,7 +125,7 @@ class Supervisor:
                     place.stop.set()
                 group.start_soon(self._drive, record.id, place)
             elif record.forgotten:
-                group.start_soon(self._forget, record.id)
+                group.start_soon(self.remove, record.id)
 
     async def _loop(self, group: TaskGroup) -> None:
         while True:
@@ -138,7 +138,8 @@ class Supervisor:
             with anyio.move_on_after(self._next_due()):
                 await self._wake.wait()
 
-    def _ready(self) -> tuple[JobRecord, ...]:
+    def ready(self) -> tuple[JobRecord, ...]:
+        """Give the jobs that wait for nothing but a place, in the order of the queue."""
         now = self._tools.clock.now()
         return tuple(
             record
@@ -153,7 +154,7 @@ class Supervisor:
         return max(0.001, (min(due) - now) / 1000) if due else None
 
     def _give_places(self, group: TaskGroup) -> None:
-        ready = {record.id: record for record in self._ready()}
+        ready = {record.id: record for record in self.ready()}
         if not ready:
             return
         for need in starts(self.board(ready.values())):
@@ -188,7 +189,7 @@ class Supervisor:
             pause = min(2 * pause, _LONGEST_PAUSE)
         entry = self._tools.book.get(submission)
         if entry is not None and entry.record.forgotten:
-            await self._forget(submission)
+            await self.remove(submission)
         self._places.pop(submission, None)
         self.wake()
 
@@ -200,7 +201,8 @@ class Supervisor:
             return False
         return True
 
-    async def _forget(self, submission: SubmissionId) -> None:
+    async def remove(self, submission: SubmissionId) -> None:
+        """Remove a job that holds no place, or is about to leave it."""
         remove = self._tools.folders.remove
         await to_thread.run_sync(remove, submission, limiter=self._tools.threads)
         try:
@@ -208,10 +210,6 @@ class Supervisor:
         except Exception:
             # Its row says that it is to be forgotten: the next start does it.
             LOG.exception("the rows of %s could not be removed", submission)
-
-    async def remove(self, submission: SubmissionId) -> None:
-        """Remove a job that holds no place."""
-        await self._forget(submission)
 
     def places(self) -> Mapping[SubmissionId, Place]:
         """Give the jobs that hold a place."""
@@ -225,6 +223,6 @@ def need_of(record: JobRecord) -> Need:
 
 
 def _gpus(entry: Entry) -> dict[tuple[str, int], tuple[int, ...]]:
-    if entry.attempt is None or entry.record.phase is Phase.QUEUED:
+    if entry.attempt is None:
         return {}
     return {task.key: task.gpus for task in entry.attempt.tasks}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from jobyard.domain.identity import Actor
-from jobyard.errors import Conflict, NotFound
+from jobyard.errors import Conflict
 from jobyard.seams.storage import AlreadyExists, IsAFolder
 from jobyard_backends.storage.local.backroom import Backroom
 from jobyard_backends.storage.local.failures import translated
@@ -22,7 +22,7 @@ from jobyard_backends.storage.local.ownership import (
     default_mode,
     shown,
 )
-from jobyard_backends.storage.local.tree import Folder, Tree, may_make, ordinary
+from jobyard_backends.storage.local.tree import Folder, Tree, absent, may_make
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # A pipe that took the file's name must not hold us up.
@@ -168,9 +168,8 @@ class Appending:
             message = f"{shown(self._path)} is being appended to by another client"
             raise Conflict(message) from error
         status = os.fstat(self._fd)
-        if not stat.S_ISREG(status.st_mode) or not ordinary(status.st_mode):
-            message = f"File does not exist: {shown(self._path)}"
-            raise NotFound(message)
+        if not stat.S_ISREG(status.st_mode):
+            raise absent(self._path)
         check(self._path, status.st_mode, Want.WRITE, self._actor)
         self._size = status.st_size
 
