@@ -14,11 +14,10 @@ class AccountRules:
     """Decide who is an administrator, and who may use which virtual cluster."""
 
     def __init__(self, settings: AccountSettings) -> None:
-        self._users = frozenset(name.casefold() for name in settings.admins.users)
-        self._groups = frozenset(group.casefold() for group in settings.admins.groups)
+        self._users = _folded(settings.admins.users)
+        self._groups = _folded(settings.admins.groups)
         self._by_cluster = {
-            name: frozenset(group.casefold() for group in groups)
-            for name, groups in settings.virtual_cluster_groups.items()
+            name: _folded(groups) for name, groups in settings.virtual_cluster_groups.items()
         }
 
     def configured_admin(self, name: str, groups: Iterable[str]) -> bool:
@@ -44,5 +43,5 @@ class AccountRules:
         return sorted({DEFAULT_VIRTUAL_CLUSTER, *derived, *assigned})
 
 
-def _folded(groups: Iterable[str]) -> frozenset[str]:
-    return frozenset(group.casefold() for group in groups)
+def _folded(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.casefold() for name in names)

@@ -58,6 +58,18 @@ class Member:
         except BackendError as error:
             raise rejected(error) from error
 
+    async def demand(self, operation: str, work: Callable[[Authenticator], Awaitable[T]]) -> T:
+        """Ask the provider what cannot be decided without it.
+
+        Raises:
+            CredentialsRejected: It refuses a password.
+            UnknownError: It does not answer, failed, or broke its contract.
+        """
+        try:
+            return await self.ask(operation, work)
+        except Unavailable as error:
+            raise down(self, error) from error
+
     async def administer(self, operation: str, work: Callable[[UserAdmin], Awaitable[T]]) -> T:
         """Let the provider change its users.
 
@@ -86,10 +98,7 @@ class Member:
         users: list[Identity] = []
         after: str | None = None
         while Capability.USERS in self.capabilities:
-            try:
-                page = await self.ask("users", partial(_page, after=after))
-            except Unavailable as error:
-                raise down(self, error) from error
+            page = await self.demand("users", partial(_page, after=after))
             users += [self.checked(each) for each in page.users]
             if page.next_after in (None, after):
                 break
@@ -152,12 +161,9 @@ class AuthChain:
             UnknownError: A provider that may know the user does not answer.
         """
         for member in self.asked(owner):
-            try:
-                identity = await member.ask(
-                    "authenticate", lambda backend: backend.authenticate(username, password)
-                )
-            except Unavailable as error:
-                raise down(member, error) from error
+            identity = await member.demand(
+                "authenticate", lambda backend: backend.authenticate(username, password)
+            )
             if identity is not None:
                 return _enabled(member.checked(identity))
         return None
@@ -169,10 +175,7 @@ class AuthChain:
             UnknownError: A provider that may know the user does not answer.
         """
         for member in self.asked(owner):
-            try:
-                found = await member.ask("find", lambda backend: backend.find(username))
-            except Unavailable as error:
-                raise down(member, error) from error
+            found = await member.demand("find", lambda backend: backend.find(username))
             if isinstance(found, Found):
                 return member.checked(found.identity)
         return None
