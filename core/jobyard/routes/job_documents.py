@@ -22,7 +22,7 @@ from jobyard.routes.endpoint import (
     Success,
     json_answer,
 )
-from jobyard.routes.job_names import BOTH, Named, named
+from jobyard.routes.job_names import BOTH, Named, found, named
 from jobyard.seams.context import Store
 from jobyard.seams.scheduling import Scheduler, SshSource
 from jobyard.services import journal
@@ -120,8 +120,7 @@ class JobDocumentRoutes:
         asked = named(call, legacy=self._legacy)
         row = await self._row(asked.name)
         if row is None:
-            if await self._board.find(asked.name) is None:
-                raise NoJob(asked.shown)
+            await found(self._board, asked)
             raise NoJobConfig(asked.shown)
         document = orjson.loads(row.document)
         if not prefers_yaml(call.request.headers.get("accept", "")):
@@ -131,9 +130,7 @@ class JobDocumentRoutes:
     async def ssh(self, call: Call) -> Answer:
         """Answer the SSH daemons of a job's tasks (S)."""
         asked = named(call, legacy=self._legacy)
-        job = await self._board.find(asked.name)
-        if job is None:
-            raise NoJob(asked.shown)
+        job = await found(self._board, asked)
         containers = await self._containers(job, asked)
         row = await self._row(asked.name)
         link = None if row is None else self._link(call, job, row)

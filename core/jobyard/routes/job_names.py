@@ -6,8 +6,10 @@ from attrs import frozen
 
 from jobyard.domain.identity import is_username
 from jobyard.domain.job import FrameworkName, is_job_name
+from jobyard.domain.status import JobSummary
 from jobyard.errors import InvalidParameters, NoJob, Problem
 from jobyard.routes.endpoint import Call
+from jobyard.services.board import Board
 
 
 @frozen
@@ -34,6 +36,18 @@ def named(call: Call, *, legacy: bool) -> Named:
     if not is_job_name(name.job) or (name.legacy and not legacy):
         raise NoJob(shown)
     return Named(name, shown)
+
+
+async def found(board: Board, asked: Named) -> JobSummary:
+    """Find the job that a path means.
+
+    Raises:
+        NoJob: There is none.
+    """
+    job = await board.find(asked.name)
+    if job is None:
+        raise NoJob(asked.shown)
+    return job
 
 
 BOTH = ("/user/{username}/jobs/{jobName}", "/jobs/{jobName}")

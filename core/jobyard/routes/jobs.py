@@ -7,8 +7,7 @@ from typing import Final
 import orjson
 
 from jobyard.domain.exits import exit_messages, exit_spec
-from jobyard.domain.job import FrameworkName
-from jobyard.domain.status import JobStatus, JobSummary
+from jobyard.domain.status import JobStatus
 from jobyard.errors import ForbiddenUser, InvalidParameters, NoJob, Problem
 from jobyard.routes.address import Addresses
 from jobyard.routes.conditional import tagged
@@ -21,7 +20,7 @@ from jobyard.routes.endpoint import (
     Success,
     message_answer,
 )
-from jobyard.routes.job_names import BOTH, named
+from jobyard.routes.job_names import BOTH, found, named
 from jobyard.services.board import Board
 from jobyard.services.lifecycle import Lifecycle
 from jobyard.wire.answer_schemas import JobDetail, JobItem, Message
@@ -143,22 +142,16 @@ class JobRoutes:
         """Set a job's execution type (S)."""
         body = await call.body(EXECUTION_REQUEST)
         asked = named(call, legacy=self._legacy)
-        job = await self._find(asked.name, asked.shown)
+        job = await found(self._board, asked)
         await self._lifecycle.execute(call.user, job, body.value, asked.shown)
         return message_answer(f"execute job {asked.shown} successfully")
 
     async def delete(self, call: Call) -> Answer:
         """Kill and forget a job (R)."""
         asked = named(call, legacy=self._legacy)
-        job = await self._find(asked.name, asked.shown)
+        job = await found(self._board, asked)
         await self._lifecycle.delete(call.user, job, asked.shown)
         return message_answer(f"deleted job {asked.shown} successfully", 202)
-
-    async def _find(self, name: FrameworkName, shown: str) -> JobSummary:
-        job = await self._board.find(name)
-        if job is None:
-            raise NoJob(shown)
-        return job
 
     def _document(self, call: Call, status: JobStatus) -> dict[str, object]:
         job = status.summary

@@ -29,7 +29,7 @@ from jobyard.routes.endpoint import (
     QueryParameter,
     Success,
 )
-from jobyard.routes.job_names import BOTH, named
+from jobyard.routes.job_names import BOTH, found, named
 from jobyard.routes.jobs import ATTEMPT, attempt_of
 from jobyard.seams.scheduling import ByteRange, LogSlice, LogSource, LogStream, Scheduler, Tail
 from jobyard.services.board import Board
@@ -91,9 +91,7 @@ class LogRoutes:
         """Answer a range of a log, or follow it (N)."""
         query, attempt = _query(call), attempt_of(call)
         asked = named(call, legacy=self._legacy)
-        job = await self._board.find(asked.name)
-        if job is None:
-            raise NoJob(asked.shown)
+        job = await found(self._board, asked)
         self._check(call, job, asked.shown)
         task = TaskRef(JobRef(job.name, job.submission), call.path["role"], _index(call))
         part = await self._open(task, attempt, query)
