@@ -34,7 +34,7 @@ from jobyard.config.wording import did_you_mean, expected, given
 from jobyard.errors import Problem
 from jobyard.schema import Checked
 from jobyard.secret import Secret
-from jobyard.wire.wording import key_path
+from jobyard.wire.wording import join, key_path
 
 _REFERENCES: Final = frozenset({"env", "file"})
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -277,7 +277,7 @@ class Decoder:
             # The class may be a plugin's, and its validators say no with whatever they like.
             raise self.problem(path, _said(error), node.place) from error
         for each in found:
-            self.problem(_joined(path, each.path), each.message, locate(node, each.path))
+            self.problem(join(path, each.path), each.message, locate(node, each.path))
         if found:
             raise Failed
         return made
@@ -286,12 +286,6 @@ class Decoder:
 def _said(error: Exception) -> str:
     # A validator of attrs gives the attribute and its value behind the sentence.
     return str(error.args[0] if error.args else "") or type(error).__name__
-
-
-def _joined(path: str, relative: str) -> str:
-    if not path or not relative or relative.startswith("["):
-        return path + relative
-    return f"{path}.{relative}"
 
 
 def locate(node: Node, relative: str) -> Place:

@@ -11,7 +11,7 @@ from typing import Final
 from jobyard.config.document import ListNode, MapNode, Node
 from jobyard.config.shapes import Chooses, ListOf, MapOf, Scalar, Section, Shape
 from jobyard.secret import Secret
-from jobyard.wire.wording import one_of, shorten
+from jobyard.wire.wording import one_of, shorten, span
 
 NEAR: Final = 0.75
 """How alike two words are, 0..1, for one to be taken for the other."""
@@ -30,7 +30,7 @@ def expected(shape: Shape) -> str:
         case Scalar():
             return _scalar(shape)
         case ListOf():
-            return "a list" + _span(
+            return "a list" + span(
                 shape.constraint.min_length, shape.constraint.max_length, " entries"
             )
         case MapOf() | Section():
@@ -68,18 +68,6 @@ def _scalar(shape: Scalar) -> str:
         return one_of(constraint.choices)
     if shape.kind in {str, Secret}:
         words = "a secret text" if shape.kind is Secret else "a text"
-        words += _span(constraint.min_length, constraint.max_length, " characters")
+        words += span(constraint.min_length, constraint.max_length, " characters")
         return words if constraint.pattern is None else f"{words} that matches {constraint.pattern}"
-    return _WORDS[shape.kind] + _span(constraint.minimum, constraint.maximum)
-
-
-def _span(low: float | None, high: float | None, unit: str = "") -> str:
-    if low is not None and high is not None:
-        return f" from {_plain(low)} to {_plain(high)}{unit}"
-    if low is not None:
-        return f" of at least {_plain(low)}{unit}"
-    return "" if high is None else f" of at most {_plain(high)}{unit}"
-
-
-def _plain(bound: float) -> str:
-    return str(int(bound)) if float(bound).is_integer() else str(bound)
+    return _WORDS[shape.kind] + span(constraint.minimum, constraint.maximum)

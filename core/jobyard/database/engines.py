@@ -33,7 +33,7 @@ _SQLITE_ERROR: Final = 1
 _SQLITE_FULL: Final = 13
 _DISK_FULL: Final = "53100"
 """PostgreSQL's name for it, of class 53 (insufficient resources)."""
-_NO_ANSWER: Final = "The gateway's database does not answer."
+NO_ANSWER: Final = "The gateway's database does not answer."
 _NO_ROOM: Final = "The gateway's database has no room left."
 _POSTGRES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
@@ -97,10 +97,10 @@ def translated(error: BaseException) -> BaseException:
     A mistake in a statement, a broken constraint and an error of the caller's own stay.
     """
     if isinstance(error, PoolTimeout):
-        return Unavailable(_NO_ANSWER, detail="no connection became free in time", retry_after=1)
+        return Unavailable(NO_ANSWER, detail="no connection became free in time", retry_after=1)
     if not isinstance(error, DBAPIError) or not _is_absence(error):
         return error
-    message = _NO_ROOM if _is_full(error) else _NO_ANSWER
+    message = _NO_ROOM if _is_full(error) else NO_ANSWER
     return Unavailable(message, detail=str(error.orig).strip(), retry_after=1)
 
 
@@ -142,7 +142,7 @@ def _prepare_sqlite(engine: Engine, path: Path, timeout: float, *, only_reads: b
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise Unavailable(_NO_ANSWER, detail=str(error)) from error
+            raise Unavailable(NO_ANSWER, detail=str(error)) from error
         try:
             os.fchmod(descriptor, 0o600)
         finally:

@@ -14,7 +14,7 @@ import anyio.to_thread
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobyard.database.engines import READERS, Engines, open_engines, raise_translated
+from jobyard.database.engines import NO_ANSWER, READERS, Engines, open_engines, raise_translated
 from jobyard.database.migrating import migrate_engine
 from jobyard.database.writer import CLOSED, Unit, Writer
 from jobyard.errors import DeadlineExceeded, Unavailable
@@ -121,7 +121,7 @@ def _nothing(connection: Connection) -> None:
 
 
 def _late() -> Unavailable:
-    return DeadlineExceeded("The gateway's database does not answer.", retry_after=1)
+    return DeadlineExceeded(NO_ANSWER, retry_after=1)
 
 
 @asynccontextmanager

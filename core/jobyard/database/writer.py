@@ -18,7 +18,7 @@ from attrs import define, field
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from jobyard.database.engines import translated
+from jobyard.database.engines import NO_ANSWER, translated
 from jobyard.errors import DeadlineExceeded, Unavailable
 
 LOG: Final = logging.getLogger("jobyard.database")
@@ -145,7 +145,7 @@ class Writer:
                 self._attempt(units, last=last)
             except _Unknown as unknown:
                 raise DeadlineExceeded(
-                    "The gateway's database does not answer.", detail=str(unknown), retry_after=1
+                    NO_ANSWER, detail=str(unknown), retry_after=1
                 ) from unknown.__cause__
             except _Lost as lost:
                 self._drop_connection()

@@ -42,7 +42,7 @@ from jobyard.wire.scalars import (
     read_whole,
     require_length,
 )
-from jobyard.wire.wording import expected, given, key_path, shorten
+from jobyard.wire.wording import expected, given, join, key_path, shorten
 
 _MOST_PROBLEMS: Final = 200
 _ENOUGH_PROBLEMS: Final = 10_000
@@ -203,13 +203,6 @@ class Decoder:
         names = {each.name.casefold(): each.name for each in fields}
         close = difflib.get_close_matches(key.casefold(), names, n=1)
         return f"unknown field; did you mean '{names[close[0]]}'?" if close else "unknown field"
-
-
-def join(path: str, rest: str) -> str:
-    """Put a path before another that is relative to it."""
-    if not path or not rest:
-        return path or rest
-    return path + rest if rest.startswith("[") else f"{path}.{rest}"
 
 
 def _is_index(key: object) -> bool:

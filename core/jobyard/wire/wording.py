@@ -35,9 +35,9 @@ def expected(kind: Kind) -> str:  # noqa: C901, PLR0911 - one line a kind
         case Text():
             return _text(kind.constraint)
         case Whole():
-            return "an integer" + _range(kind.constraint)
+            return "an integer" + span(kind.constraint.minimum, kind.constraint.maximum)
         case Number():
-            return "a number" + _range(kind.constraint)
+            return "a number" + span(kind.constraint.minimum, kind.constraint.maximum)
         case Flag():
             return "true or false"
         case Choice():
@@ -95,6 +95,22 @@ def key_path(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
+def join(path: str, rest: str) -> str:
+    """Put a path before another that is relative to it."""
+    if not path or not rest:
+        return path or rest
+    return path + rest if rest.startswith("[") else f"{path}.{rest}"
+
+
+def span(low: float | None, high: float | None, unit: str = "") -> str:
+    """Say between which bounds a number lies, behind a noun; nothing where there are none."""
+    if low is not None and high is not None:
+        return f" from {_bound(low)} to {_bound(high)}{unit}"
+    if low is not None:
+        return f" of at least {_bound(low)}{unit}"
+    return "" if high is None else f" of at most {_bound(high)}{unit}"
+
+
 def _text(constraint: Constraint) -> str:
     if constraint.choices is not None:
         return one_of(constraint.choices)
@@ -117,15 +133,6 @@ def _count(constraint: Constraint, one: str, many: str) -> str:
     if high is not None:
         return f" of at most {high} {one if high == 1 else many}"
     return ""
-
-
-def _range(constraint: Constraint) -> str:
-    low, high = constraint.minimum, constraint.maximum
-    if low is not None and high is not None:
-        return f" from {_bound(low)} to {_bound(high)}"
-    if low is not None:
-        return f" of at least {_bound(low)}"
-    return "" if high is None else f" of at most {_bound(high)}"
 
 
 def _bound(value: float) -> str:
