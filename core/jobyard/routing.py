@@ -23,6 +23,7 @@ from jobyard.routes.tokens import TokenRoutes, token_schema
 from jobyard.routes.users import UserRoutes
 from jobyard.routes.virtual_clusters import VirtualClusterRoutes
 from jobyard.seams.provider import Capability, Seam
+from jobyard.services.guarded_storage import GuardedStorage
 from jobyard.services.readiness import Pingable, Readiness, Watched
 
 B = TypeVar("B")
@@ -91,7 +92,7 @@ def _files(gateway: Gateway) -> FileRoutes:
         return Actor((await gateway.job_tokens.storage_user(token)).username)
 
     return FileRoutes(
-        storage=gateway.guards.storage,
+        storage=GuardedStorage(gateway.guards.storage),
         addresses=gateway.addresses,
         authenticate=gateway.tokens.authenticate,
         storage_user=storage_user,

@@ -14,7 +14,7 @@ from jobyard import __version__
 from jobyard.errors import NoApi
 from jobyard.routes.address import Addresses
 from jobyard.routes.conditional import tagged
-from jobyard.routes.endpoint import Access, Answer, Call, Endpoint, Success
+from jobyard.routes.endpoint import NOSNIFF, Access, Answer, Call, Endpoint, Success
 
 _PAGE: Final = "page.html"
 _UP: Final = b"{{up}}"
@@ -36,7 +36,7 @@ _PROTECTION: Final = (
     (b"content-security-policy", _POLICY),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
+    NOSNIFF,
 )
 
 

@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 JSON = (b"content-type", b"application/json; charset=utf-8")
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
+BYTES = (b"content-type", b"application/octet-stream")
+NO_STORE = (b"cache-control", b"no-store")
+NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class Access(enum.Enum):

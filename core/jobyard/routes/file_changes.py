@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from jobyard.errors import NotFound
-from jobyard.resilience import Guarded
-from jobyard.routes.endpoint import Answer, json_answer
+from jobyard.routes.endpoint import BYTES, Answer, json_answer
 from jobyard.routes.file_parameters import FileRequest
-from jobyard.routes.file_transfers import BYTES
 from jobyard.seams.storage import FileStatus, Storage
 from jobyard.wire.webhdfs import EXISTS, FILE_NOT_FOUND, WebHdfsError
 
@@ -20,34 +18,26 @@ _OPTIONS: Final = ("NONE", "OVERWRITE")
 class FileChanges:
     """Make, move, remove, and set permissions."""
 
-    def __init__(self, storage: Guarded[Storage]) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
     async def make_folders(self, asked: FileRequest) -> Answer:
         """Answer MKDIRS; the folder being there is good."""
         mode = asked.parameters.mode()
-        await self._storage.call(
-            "mkdirs",
-            lambda storage: storage.mkdirs(asked.path, mode=mode, as_user=asked.user),
-            idempotent=True,
-        )
+        await self._storage.mkdirs(asked.path, mode=mode, as_user=asked.user)
         return json_answer({"boolean": True})
 
     async def remove(self, asked: FileRequest) -> Answer:
         """Answer DELETE."""
         recursive = asked.parameters.flag("recursive")
-        was_there = await self._remove(asked, asked.path, recursive=recursive)
+        was_there = await self._storage.remove(asked.path, recursive=recursive, as_user=asked.user)
         return json_answer({"boolean": was_there})
 
     async def set_permission(self, asked: FileRequest) -> Answer:
         """Answer SETPERMISSION."""
         mode = asked.parameters.mode()
         wanted = _DEFAULT_MODE if mode is None else mode
-        await self._storage.call(
-            "chmod",
-            lambda storage: storage.chmod(asked.path, wanted, as_user=asked.user),
-            idempotent=True,
-        )
+        await self._storage.chmod(asked.path, wanted, as_user=asked.user)
         return _EMPTY
 
     async def rename(self, asked: FileRequest) -> Answer:
@@ -58,12 +48,14 @@ class FileChanges:
         target = asked.parameters.path("destination")
         options = asked.parameters.text("renameoptions").upper()
         if not options:
-            return json_answer({"boolean": await self._rename(asked, target)})
+            return json_answer(
+                {"boolean": await self._storage.rename(asked.path, target, as_user=asked.user)}
+            )
         if options not in _OPTIONS:
             why = f"{options[:80]} is not one of {', '.join(_OPTIONS)}."
             raise WebHdfsError.argument("renameoptions", why)
         await self._clear(asked, target, overwrite=options == "OVERWRITE")
-        if not await self._rename(asked, target):
+        if not await self._storage.rename(asked.path, target, as_user=asked.user):
             message = f"rename from {asked.path} to {target} failed."
             raise WebHdfsError(FILE_NOT_FOUND, message)
         return _EMPTY
@@ -81,23 +73,10 @@ class FileChanges:
         if source.kind is not found.kind or f"{asked.path}/".startswith(f"{target}/"):
             message = f"rename source {asked.path} and destination {target} do not go together"
             raise WebHdfsError(EXISTS, message)
-        await self._remove(asked, target, recursive=False)
+        await self._storage.remove(target, recursive=False, as_user=asked.user)
 
     async def _find(self, asked: FileRequest, path: str) -> FileStatus | None:
         try:
-            return await self._storage.call(
-                "stat", lambda storage: storage.stat(path, as_user=asked.user), idempotent=True
-            )
+            return await self._storage.stat(path, as_user=asked.user)
         except NotFound:
             return None
-
-    async def _rename(self, asked: FileRequest, target: str) -> bool:
-        return await self._storage.call(
-            "rename", lambda storage: storage.rename(asked.path, target, as_user=asked.user)
-        )
-
-    async def _remove(self, asked: FileRequest, path: str, *, recursive: bool) -> bool:
-        return await self._storage.call(
-            "remove",
-            lambda storage: storage.remove(path, recursive=recursive, as_user=asked.user),
-        )

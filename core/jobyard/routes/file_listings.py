@@ -7,11 +7,10 @@ from typing import Final
 
 import orjson
 
-from jobyard.resilience import Guarded
 from jobyard.routes.endpoint import JSON, Answer, json_answer
 from jobyard.routes.file_parameters import FileRequest
-from jobyard.seams.storage import FileKind, FilePage, FileStatus, Storage
-from jobyard.wire.webhdfs import directory_listing, file_status
+from jobyard.seams.storage import FileKind, FilePage, Storage
+from jobyard.wire.webhdfs import directory_listing, file_statuses
 
 PAGE: Final = 1000
 """Entries of one LISTSTATUS_BATCH, as a NameNode's."""
@@ -21,7 +20,7 @@ _WHOLE: Final = 10_000
 class FileListings:
     """List folders; memory does not grow with them."""
 
-    def __init__(self, storage: Guarded[Storage], *, page: int = PAGE, whole: int = _WHOLE) -> None:
+    def __init__(self, storage: Storage, *, page: int = PAGE, whole: int = _WHOLE) -> None:
         self._storage = storage
         self._batch = page
         self._whole = whole
@@ -31,7 +30,7 @@ class FileListings:
         first = await self._page(asked, None, self._whole)
         of_file = await self._of_file(asked, first)
         if first.next_after is None:
-            statuses = _statuses(first, of_file=of_file)
+            statuses = file_statuses(first.entries, of_file=of_file)
             return json_answer({"FileStatuses": {"FileStatus": statuses}})
         return Answer(200, headers=(JSON,), chunks=self._stream(asked, first))
 
@@ -44,29 +43,19 @@ class FileListings:
 
     async def _stream(self, asked: FileRequest, page: FilePage) -> AsyncIterator[bytes]:
         yield b'{"FileStatuses":{"FileStatus":['
-        yield orjson.dumps(_statuses(page, of_file=False))[1:-1]
+        yield orjson.dumps(file_statuses(page.entries))[1:-1]
         while page.next_after is not None:
             page = await self._page(asked, page.next_after, self._whole)
             if page.entries:
-                yield b"," + orjson.dumps(_statuses(page, of_file=False))[1:-1]
+                yield b"," + orjson.dumps(file_statuses(page.entries))[1:-1]
         yield b"]}}"
 
     async def _page(self, asked: FileRequest, after: str | None, limit: int) -> FilePage:
-        return await self._storage.call(
-            "list",
-            lambda storage: storage.list(asked.path, after, limit, as_user=asked.user),
-            idempotent=True,
-        )
+        return await self._storage.list(asked.path, after, limit, as_user=asked.user)
 
     async def _of_file(self, asked: FileRequest, page: FilePage) -> bool:
         """Tell whether what was listed is a file: its own name is then no suffix of its path."""
         if len(page.entries) != 1 or page.entries[0].name != asked.path.rpartition("/")[2]:
             return False
-        status: FileStatus = await self._storage.call(
-            "stat", lambda storage: storage.stat(asked.path, as_user=asked.user), idempotent=True
-        )
+        status = await self._storage.stat(asked.path, as_user=asked.user)
         return status.kind is FileKind.FILE
-
-
-def _statuses(page: FilePage, *, of_file: bool) -> list[object]:
-    return [file_status(each, suffix="" if of_file else each.name) for each in page.entries]

@@ -9,13 +9,11 @@ import anyio
 from starlette.requests import Request
 
 from jobyard.errors import UnknownError
-from jobyard.resilience import Guarded, closed
-from jobyard.routes.endpoint import Answer, json_answer
+from jobyard.resilience import closed
+from jobyard.routes.endpoint import BYTES, NOSNIFF, Answer, json_answer
 from jobyard.routes.file_parameters import FileRequest
 from jobyard.seams.storage import FileKind, FileStatus, Storage
 from jobyard.wire.webhdfs import EXISTS, FILE_NOT_FOUND, REFUSED, WebHdfsError
-
-BYTES: Final = (b"content-type", b"application/octet-stream")
 
 SILENCE: Final = 60.0
 """Seconds for which the sender of a file may send nothing."""
@@ -25,7 +23,7 @@ _LOOKS: Final = 5
 class FileTransfers:
     """Stream files from the storage and into it; memory does not grow with them."""
 
-    def __init__(self, storage: Guarded[Storage], *, silence: float = SILENCE) -> None:
+    def __init__(self, storage: Storage, *, silence: float = SILENCE) -> None:
         self._storage = storage
         self._silence = silence
 
@@ -42,7 +40,7 @@ class FileTransfers:
         headers = (
             BYTES,
             (b"content-length", str(size).encode()),
-            (b"x-content-type-options", b"nosniff"),
+            NOSNIFF,
         )
         download = Download(stream, first, size)
         if asked.request.method == "HEAD":
@@ -74,9 +72,7 @@ class FileTransfers:
         raise WebHdfsError(REFUSED, f"{asked.path} is being replaced again and again; try later")
 
     def _read(self, asked: FileRequest, offset: int, size: int) -> AsyncIterator[bytes]:
-        return self._storage.download(
-            "read", lambda storage: storage.read(asked.path, offset, size, as_user=asked.user)
-        )
+        return self._storage.read(asked.path, offset, size, as_user=asked.user)
 
     async def create(self, asked: FileRequest) -> Answer:
         """Answer CREATE: where to send the bytes, then that they are there."""
@@ -84,12 +80,8 @@ class FileTransfers:
         if not _second(asked):
             return _redirect(asked)
         body = _Body(asked.request, self._silence)
-        await self._storage.upload(
-            "write",
-            body.chunks(),
-            lambda storage, chunks: storage.write(
-                asked.path, chunks, overwrite=overwrite, mode=mode, as_user=asked.user
-            ),
+        await self._storage.write(
+            asked.path, body.chunks(), overwrite=overwrite, mode=mode, as_user=asked.user
         )
         return Answer(201, headers=((b"location", asked.address.encode()),))
 
@@ -101,17 +93,11 @@ class FileTransfers:
                 raise WebHdfsError(EXISTS, message)
             return _redirect(asked)
         body = _Body(asked.request, self._silence)
-        await self._storage.upload(
-            "append",
-            body.chunks(),
-            lambda storage, chunks: storage.append(asked.path, chunks, as_user=asked.user),
-        )
+        await self._storage.append(asked.path, body.chunks(), as_user=asked.user)
         return Answer(200)
 
     async def _stat(self, asked: FileRequest) -> FileStatus:
-        return await self._storage.call(
-            "stat", lambda storage: storage.stat(asked.path, as_user=asked.user), idempotent=True
-        )
+        return await self._storage.stat(asked.path, as_user=asked.user)
 
 
 class Download:

@@ -11,7 +11,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 
 from jobyard.errors import JobyardError, Unavailable
-from jobyard.resilience import Guarded, unavailable
+from jobyard.resilience import unavailable
 from jobyard.routes.address import Addresses
 from jobyard.routes.dispatch import Authenticate
 from jobyard.routes.endpoint import Access, Answer, Call, Endpoint, json_answer
@@ -59,7 +59,7 @@ class FileRoutes:
     def __init__(
         self,
         *,
-        storage: Guarded[Storage],
+        storage: Storage,
         addresses: Addresses,
         authenticate: Authenticate,
         storage_user: StorageUser,
@@ -155,23 +155,17 @@ class FileRoutes:
 
     async def status(self, asked: FileRequest) -> Answer:
         """Answer GETFILESTATUS."""
-        status = await self._storage.call(
-            "stat", lambda storage: storage.stat(asked.path, as_user=asked.user), idempotent=True
-        )
+        status = await self._storage.stat(asked.path, as_user=asked.user)
         return json_answer({"FileStatus": file_status(status)})
 
     async def summary(self, asked: FileRequest) -> Answer:
         """Answer GETCONTENTSUMMARY."""
-        summary = await self._storage.call(
-            "summary", lambda storage: storage.summary(asked.path, as_user=asked.user)
-        )
+        summary = await self._storage.summary(asked.path, as_user=asked.user)
         return json_answer(content_summary(summary))
 
     async def checksum(self, asked: FileRequest) -> Answer:
         """Answer GETFILECHECKSUM."""
-        checksum = await self._storage.call(
-            "checksum", lambda storage: storage.checksum(asked.path, as_user=asked.user)
-        )
+        checksum = await self._storage.checksum(asked.path, as_user=asked.user)
         return json_answer(file_checksum(checksum))
 
     async def home(self, asked: FileRequest) -> Answer:

@@ -14,6 +14,8 @@ from jobyard.errors import ForbiddenUser, NoJob, NoJobConfig, NoJobSshInfo, NotF
 from jobyard.resilience import Guarded
 from jobyard.routes.address import Addresses
 from jobyard.routes.endpoint import (
+    BYTES,
+    NO_STORE,
     Access,
     Answer,
     Call,
@@ -35,7 +37,6 @@ from jobyard.wire.yaml import prefers_yaml, yaml_text
 LINK_LIFETIME: Final = 300
 """Seconds for which the link to a private key is valid."""
 _YAML: Final = (b"content-type", b"text/yaml; charset=utf-8")
-_BYTES: Final = (b"content-type", b"application/octet-stream")
 _PURPOSE: Final = "ssh-key"
 
 
@@ -145,7 +146,7 @@ class JobDocumentRoutes:
         self._links.check_link(_PURPOSE, row.submission if row else "", token)
         if row is None:
             raise NoJobSshInfo(asked.shown)
-        return Answer(200, row.private_key, (_BYTES, (b"cache-control", b"no-store")))
+        return Answer(200, row.private_key, (BYTES, NO_STORE))
 
     async def _row(self, name: FrameworkName) -> JobRow | None:
         return None if name.legacy else await self._store.read(journal.find(name))

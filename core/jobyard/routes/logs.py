@@ -20,6 +20,7 @@ from jobyard.errors import (
 )
 from jobyard.resilience import Guarded
 from jobyard.routes.endpoint import (
+    NOSNIFF,
     TEXT,
     Access,
     Answer,
@@ -96,8 +97,9 @@ class LogRoutes:
         task = TaskRef(JobRef(job.name, job.submission), call.path["role"], _index(call))
         part = await self._open(task, attempt, query)
         headers = (
+            NOSNIFF,
             TEXT,
-            (b"x-content-type-options", b"nosniff"),
+            NOSNIFF,
             (b"x-log-start", str(part.start).encode()),
             (b"x-log-size", str(part.size).encode()),
         )

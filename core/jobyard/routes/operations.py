@@ -18,14 +18,22 @@ from jobyard.errors import ApiError, BackendError, ForbiddenUser
 from jobyard.registry import Installed
 from jobyard.resilience import Health
 from jobyard.routes.address import Addresses
-from jobyard.routes.endpoint import Access, Answer, Call, Endpoint, Header, Success, json_answer
+from jobyard.routes.endpoint import (
+    NO_STORE,
+    Access,
+    Answer,
+    Call,
+    Endpoint,
+    Header,
+    Success,
+    json_answer,
+)
 from jobyard.seams.provider import Seam
 from jobyard.services.readiness import PING_TIMEOUT, Readiness
 from jobyard.wire.job_request import MOST_TASKS
 from jobyard.wire.operation_schemas import Alive, Info, NotReady, Plugin, Ready
 from jobyard.wire.requests import LONGEST_LIFETIME, SHORTEST_LIFETIME, SHORTEST_PASSWORD
 
-_NO_STORE: Final = (b"cache-control", b"no-store")
 _RETRY_AFTER: Final = (b"retry-after", b"5")
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
 
@@ -80,7 +88,7 @@ class OperationRoutes:
 
     async def healthz(self, _: Call) -> Answer:
         """Answer while the process serves; it waits for nothing (R)."""
-        return json_answer({"status": "ok"}, headers=(_NO_STORE,))
+        return json_answer({"status": "ok"}, headers=(NO_STORE,))
 
     async def readyz(self, call: Call) -> Answer:
         """Answer which backends do not answer; why, only to those who operate them (N)."""
@@ -92,10 +100,10 @@ class OperationRoutes:
             "backends": [_health(each, explain=explain) for each in found],
         }
         if not down:
-            return json_answer(document, headers=(_NO_STORE,))
+            return json_answer(document, headers=(NO_STORE,))
         message = " ".join(f"{each.backend} does not answer since {_time(each)}." for each in down)
         document = {"code": "NotReadyError", "message": message, **document}
-        return json_answer(document, 503, (_NO_STORE, _RETRY_AFTER))
+        return json_answer(document, 503, (NO_STORE, _RETRY_AFTER))
 
     async def info(self, _: Call) -> Answer:
         """Answer what a client may adapt to (N)."""
@@ -105,7 +113,7 @@ class OperationRoutes:
         """Answer which plugins are installed, chosen and broken, to administrators (N)."""
         call.require_admin()
         found = await anyio.to_thread.run_sync(self._describe, limiter=self._importing)
-        return json_answer([_plugin(each) for each in found], headers=(_NO_STORE,))
+        return json_answer([_plugin(each) for each in found], headers=(NO_STORE,))
 
     async def _may_know_why(self, request: Request) -> bool:
         # A proxy beside the gateway makes the whole world look like loopback.

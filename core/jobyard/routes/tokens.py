@@ -8,7 +8,7 @@ from typing import Protocol
 from jobyard.domain.identity import Actor
 from jobyard.errors import IncorrectPassword, NoUser, TooManyRequests
 from jobyard.routes.address import Addresses
-from jobyard.routes.endpoint import Access, Answer, Call, Endpoint, Success, json_answer
+from jobyard.routes.endpoint import NO_STORE, Access, Answer, Call, Endpoint, Success, json_answer
 from jobyard.seams.provider import Capability
 from jobyard.secret import Secret
 from jobyard.wire import answers
@@ -84,4 +84,4 @@ class TokenRoutes:
         actor = await self._log_in(body.username, body.password, address)
         text = await self._issue(actor, body.expiration)
         document = answers.token(text, username=actor.account, admin=actor.admin)
-        return json_answer(document, headers=((b"cache-control", b"no-store"),))
+        return json_answer(document, headers=(NO_STORE,))

@@ -148,9 +148,14 @@ def file_status(status: FileStatus, *, suffix: str = "") -> Document:
     }
 
 
+def file_statuses(entries: Sequence[FileStatus], *, of_file: bool = False) -> list[Document]:
+    """Give the JSON of a folder's entries, or of a file as its own entry."""
+    return [file_status(each, suffix="" if of_file else each.name) for each in entries]
+
+
 def directory_listing(entries: Sequence[FileStatus], remaining: int, *, of_file: bool) -> Document:
     """Give the JSON of one page of a folder, or of a file as its own entry."""
-    statuses = [file_status(each, suffix="" if of_file else each.name) for each in entries]
+    statuses = file_statuses(entries, of_file=of_file)
     return {
         "DirectoryListing": {
             "partialListing": {"FileStatuses": {"FileStatus": statuses}},

@@ -23,6 +23,7 @@ from jobyard.seams.storage import (
     FileStatus,
     Storage,
 )
+from jobyard.services.guarded_storage import GuardedStorage
 from jobyard.wire.body import read_document
 
 USERS = {
@@ -66,7 +67,7 @@ class Gateway:
         if storage is not None:
             self.guard.opened(storage)
         self.routes = FileRoutes(
-            storage=self.guard,
+            storage=GuardedStorage(self.guard),
             addresses=Addresses(public_url=None, fallback="http://gateway"),
             authenticate=authenticate,
             storage_user=storage_user,

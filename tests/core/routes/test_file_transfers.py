@@ -20,6 +20,7 @@ from jobyard.resilience import Guarded
 from jobyard.routes.file_parameters import FileRequest, Parameters
 from jobyard.routes.file_transfers import Download, FileTransfers
 from jobyard.seams.storage import Storage
+from jobyard.services.guarded_storage import GuardedStorage
 from jobyard.wire.webhdfs import WebHdfsError
 from tests.backends.storage.conftest import tree
 from tests.core.routes.file_gateway import Gateway
@@ -235,7 +236,7 @@ async def test_a_sender_who_falls_silent_is_given_up(storage: Storage, tmp_path:
     )
 
     with pytest.raises(WebHdfsError, match=r"No data came for 0\.01 seconds"):
-        await FileTransfers(guard, silence=0.01).create(asked)
+        await FileTransfers(GuardedStorage(guard), silence=0.01).create(asked)
 
     assert tree(tmp_path / "root") == {}
 
