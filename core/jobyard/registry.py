@@ -7,7 +7,6 @@ is asked by its hook. A plugin that nobody chose is never imported, so it cannot
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 from typing import Final, TypeVar
@@ -19,6 +18,7 @@ from jobyard import hookspecs
 from jobyard.errors import Incompatible, LoadError, PluginError
 from jobyard.seams.provider import API_VERSIONS, AnyProvider, Provider, Seam
 from jobyard.seams.storage import StorageSettings
+from jobyard.wire.wording import nearest
 
 T = TypeVar("T")
 
@@ -124,11 +124,11 @@ class Registry:
 
     def _unknown(self, seam: Seam, name: str) -> str:
         names = self.names(seam)
-        near = difflib.get_close_matches(name[:200], names, n=1)
+        near = nearest(name, names)
         known = ", ".join(names) or "none"
         message = f"no {seam.value} plugin '{name[:200]}' is installed; installed: {known}"
-        if near:
-            return f"{message}; did you mean '{near[0]}'?"
+        if near is not None:
+            return f"{message}; did you mean '{near}'?"
         hint = _install(_EXTRAS.get(name))
         return message if hint is None else f"{message}; {hint}"
 

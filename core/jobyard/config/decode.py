@@ -34,7 +34,7 @@ from jobyard.config.wording import did_you_mean, expected, given
 from jobyard.errors import Problem
 from jobyard.schema import Checked
 from jobyard.secret import Secret
-from jobyard.wire.wording import join, key_path
+from jobyard.wire.wording import join, key_path, length
 
 _REFERENCES: Final = frozenset({"env", "file"})
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -158,7 +158,7 @@ class Decoder:
         items = (node,) if not isinstance(node, ListNode) else node.items
         low, high = shape.constraint.min_length or 0, shape.constraint.max_length
         if len(items) < low or (high is not None and len(items) > high):
-            raise self._unexpected(shape, node, path, f"a list of {len(items)}")
+            raise self._unexpected(shape, node, path, length(len(items)))
         values: list[object] = []
         for index, item in enumerate(items):
             try:

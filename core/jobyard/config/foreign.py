@@ -10,7 +10,7 @@ from attrs import evolve
 from jobyard.config.document import Entry, MapNode, Node, ScalarNode
 from jobyard.config.settings import RestServer, Settings
 from jobyard.config.shapes import section_of
-from jobyard.config.wording import NEAR, nearest
+from jobyard.wire.wording import nearest
 
 _SERVICES: Final = frozenset({
     "alert-manager", "authentication", "cleaner", "cluster", "common", "dev-box", "docker-cache",
@@ -54,7 +54,7 @@ def _is_foreign(entry: Entry, ours: list[str]) -> bool:
         return False
     if entry.key in _SERVICES:
         return True
-    return _is_section(entry.value) and nearest(entry.key, ours, NEAR) is None
+    return _is_section(entry.value) and nearest(entry.key, ours) is None
 
 
 def _is_section(node: Node) -> bool:

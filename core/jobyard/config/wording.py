@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,10 +10,7 @@ from typing import Final
 from jobyard.config.document import ListNode, MapNode, Node
 from jobyard.config.shapes import Chooses, ListOf, MapOf, Scalar, Section, Shape
 from jobyard.secret import Secret
-from jobyard.wire.wording import one_of, shorten, span
-
-NEAR: Final = 0.75
-"""How alike two words are, 0..1, for one to be taken for the other."""
+from jobyard.wire.wording import counted, nearest, one_of, shorten, span
 
 _WORDS: Final[dict[type, str]] = {
     int: "an integer",
@@ -30,9 +26,7 @@ def expected(shape: Shape) -> str:
         case Scalar():
             return _scalar(shape)
         case ListOf():
-            return "a list" + span(
-                shape.constraint.min_length, shape.constraint.max_length, " entries"
-            )
+            return "a list" + counted(shape.constraint, "entry", "entries")
         case MapOf() | Section():
             return "keys with values"
         case Chooses():
@@ -45,19 +39,16 @@ def given(node: Node) -> str:
         return "keys with values"
     if isinstance(node, ListNode):
         return "a list"
-    return "nothing" if node.value is None else shorten(node.text)
+    if node.value is None:
+        return "nothing"
+    shown = shorten(node.text)
+    return shown if isinstance(node.value, str) else shown[1:-1]
 
 
 def did_you_mean(word: str, known: Iterable[str], ending: str = "") -> str:
     """Give the known word that is nearest, as the end of a sentence, or ``ending``."""
     near = nearest(word, known)
     return ending if near is None else f"; did you mean '{near}'?"
-
-
-def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Give the known word that is nearest, if one is near at all."""
-    near = difflib.get_close_matches(word[:200], list(known), n=1, cutoff=cutoff)
-    return near[0] if near else None
 
 
 def _scalar(shape: Scalar) -> str:
@@ -68,6 +59,6 @@ def _scalar(shape: Scalar) -> str:
         return one_of(constraint.choices)
     if shape.kind in {str, Secret}:
         words = "a secret text" if shape.kind is Secret else "a text"
-        words += span(constraint.min_length, constraint.max_length, " characters")
+        words += counted(constraint, "character", "characters")
         return words if constraint.pattern is None else f"{words} that matches {constraint.pattern}"
     return _WORDS[shape.kind] + span(constraint.minimum, constraint.maximum)

@@ -81,7 +81,6 @@ OPERATIONS: Final = Table(
     Column("actor_admin", Boolean, nullable=False),
     Column("backend", Text, nullable=False, comment="the scheduling provider it is for"),
     Column("created_at", BigInteger, nullable=False),
-    Column("owner", Text, nullable=False),
     Column("lease_until", BigInteger, nullable=False),
 )
 """Starts, stops and deletes that were accepted and not yet known to be done."""
@@ -94,7 +93,6 @@ IDEMPOTENCY: Final = Table(
     Column("fingerprint", Text, nullable=False, comment="SHA-256 of route and body"),
     Column("submission", Text, nullable=True, comment="what it decides on, once there is one"),
     Column("status", Integer, nullable=True, comment="null while the outcome is uncertain"),
-    Column("headers", Text, nullable=True, comment="JSON object"),
     Column("body", LargeBinary, nullable=True),
     Column("created_at", BigInteger, nullable=False),
     Index("idempotency_keys_by_submission", "submission"),

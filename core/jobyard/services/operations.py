@@ -68,7 +68,6 @@ def begin(operation: Operation) -> Callable[[Connection], Standing]:
                     actor_admin=operation.actor.admin,
                     backend=operation.backend,
                     created_at=operation.created_at,
-                    owner="",
                     lease_until=operation.lease_until,
                 )
             )

@@ -107,7 +107,7 @@ def _bearer(header: str | None) -> str:
     scheme, _, token = (header or "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
-        raise UnauthorizedUser(detail="there is no bearer token")
+        raise UnauthorizedUser(detail="there is no token")
     return token
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 from starlette.requests import Request
 
-from jobyard.errors import InvalidParameters, PayloadTooLarge, Problem, UnsupportedMediaType
+from jobyard.errors import InvalidParameters, PayloadTooLarge, UnsupportedMediaType
 from jobyard.wire.form import read_form
 from jobyard.wire.repeats import repeated_keys
 from jobyard.wire.wording import given, shorten
@@ -99,7 +99,7 @@ def _json(body: bytes) -> dict[str, object]:
         place = f"line {error.lineno} column {error.colno}"
         raise InvalidParameters(f"The body is not JSON: {error.msg} at {place}.") from error
     if not isinstance(document, dict):
-        raise InvalidParameters([Problem("", f"expected an object, got {given(document)}")])
+        raise InvalidParameters(f"The body is {given(document)}; an object is expected.")
     repeated = repeated_keys(body)
     if repeated:
         raise InvalidParameters(repeated)

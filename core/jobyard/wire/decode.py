@@ -6,7 +6,6 @@ translation of its exception groups into wire paths, and a second walk for unkno
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -42,7 +41,7 @@ from jobyard.wire.scalars import (
     read_whole,
     require_length,
 )
-from jobyard.wire.wording import expected, given, join, key_path, shorten
+from jobyard.wire.wording import expected, given, join, key_path, length, nearest, shorten
 
 _MOST_PROBLEMS: Final = 200
 _ENOUGH_PROBLEMS: Final = 10_000
@@ -113,7 +112,7 @@ class Decoder:
         wanted = mismatch.wanted or expected(kind)
         inner = kind.kind if isinstance(kind, Nullable) else kind
         secret = isinstance(inner, Text) and inner.secret
-        got = "" if secret else f", got {given(value)}"
+        got = "" if secret else f", got {_shown(inner, value)}"
         self.found.add(path, f"expected {wanted}{got}")
 
     def _nullable(self, kind: Nullable, value: object, path: str) -> object:
@@ -201,8 +200,14 @@ class Decoder:
         if len(key) > _LONGEST_SUGGESTED or self.found.count >= _MOST_SUGGESTIONS:
             return "unknown field"
         names = {each.name.casefold(): each.name for each in fields}
-        close = difflib.get_close_matches(key.casefold(), names, n=1)
-        return f"unknown field; did you mean '{names[close[0]]}'?" if close else "unknown field"
+        near = nearest(key.casefold(), names)
+        return "unknown field" if near is None else f"unknown field; did you mean '{names[near]}'?"
+
+
+def _shown(kind: Kind, value: object) -> str:
+    if isinstance(kind, ListOf) and isinstance(value, list):
+        return length(len(value))
+    return given(value)
 
 
 def _is_index(key: object) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from jobyard.schema import Constraint
@@ -24,6 +25,10 @@ from jobyard.wire.kinds import (
 )
 
 _LONGEST_SHOWN: Final = 80
+_LONGEST_MEANT: Final = 200
+_NEAR: Final = 0.75
+"""How alike two words are, 0..1, for one to be taken for the other."""
+
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]{0,127}")
 
 
@@ -47,7 +52,7 @@ def expected(kind: Kind) -> str:  # noqa: C901, PLR0911 - one line a kind
         case Anything():
             return "a JSON value"
         case ListOf():
-            return "a list" + _count(kind.constraint, "entry", "entries")
+            return "a list" + counted(kind.constraint, "entry", "entries")
         case MapOf() | Record():
             return "an object"
 
@@ -74,6 +79,11 @@ def given(value: object) -> str:
     return short_number(value)
 
 
+def length(count: int) -> str:
+    """Show a list that was refused for its length."""
+    return f"a list of {count}" if count else "an empty list"
+
+
 def short_number(value: float | bool | None) -> str:
     """Show a number, a boolean or ``null``, without spelling out what is absurdly long."""
     if isinstance(value, int) and value.bit_length() > 256:  # noqa: PLR2004 - what 80 digits hold
@@ -93,6 +103,12 @@ def key_path(path: str, key: str) -> str:
     if not _PLAIN_KEY.fullmatch(key):
         return f"{path}[{shorten(key)}]"
     return f"{path}.{key}" if path else key
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Give the known word that another may have been meant as, if one is near enough."""
+    near = difflib.get_close_matches(word[:_LONGEST_MEANT], list(known), n=1, cutoff=_NEAR)
+    return near[0] if near else None
 
 
 def join(path: str, rest: str) -> str:
@@ -118,13 +134,14 @@ def _text(constraint: Constraint) -> str:
     if constraint.min_length == 1 and constraint.max_length is None:
         words = "a text that is not empty"
     else:
-        words += _count(constraint, "character", "characters")
+        words += counted(constraint, "character", "characters")
     if constraint.pattern is not None:
         words += f" that matches {constraint.pattern}"
     return words
 
 
-def _count(constraint: Constraint, one: str, many: str) -> str:
+def counted(constraint: Constraint, one: str, many: str) -> str:
+    """Say between which bounds a length lies, behind a noun; nothing where there are none."""
     low, high = constraint.min_length, constraint.max_length
     if low is not None and high is not None:
         return f" of {low} to {high} {many}"

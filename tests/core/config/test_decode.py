@@ -101,6 +101,7 @@ def test_a_list_of_one_may_be_written_as_its_entry() -> None:
         ("name: a\ncalled: b", ["2:1 called: 'name' in line 1 is the same"]),
         ("tall: yes", ['1:7 tall: expected true or false, not "yes"']),
         ("floors: [0, x]", ['1:13 floors[1]: expected an integer of at least 0, not "x"']),
+        ("floors: -3", ["1:9 floors: expected an integer of at least 0, not -3"]),
         ("floors: x", ['1:9 floors: expected an integer of at least 0, not "x"']),
         (
             "floors: [0, 1, 2]",
@@ -123,7 +124,7 @@ def test_a_list_of_one_may_be_written_as_its_entry() -> None:
             "tenant: {a: 1, b: 2}",
             [f"1:9 tenant: {CHOICE}, not 2 keys"],
         ),
-        ("tenant: {a: 1}", ["1:13 tenant.a: expected the settings of 'a', not \"1\""]),
+        ("tenant: {a: 1}", ["1:13 tenant.a: expected the settings of 'a', not 1"]),
         ("name: bungalow\nfloors: [3]", ["2:10 floors[0]: a bungalow has none"]),
     ],
 )

@@ -114,7 +114,7 @@ def test_the_error_of_the_design_is_told_as_the_design_says(file: Path, registry
     text = "rest-server:\n  server-port: 9186\n\nauth:\n  - local\n  - ldap:\n\n\n      url: x\n"
 
     assert refused(file, text, registry) == [
-        f"{NAME}:6:5: auth[1].ldap.urls: missing; expected a list of at least 1 entries",
+        f"{NAME}:6:5: auth[1].ldap.urls: missing; expected a list of at least 1 entry",
         f"{NAME}:9:7: auth[1].ldap.url: unknown key; did you mean 'urls'?",
     ]
 
@@ -146,7 +146,7 @@ def test_a_provider_without_its_settings_is_told_at_its_name(
     file: Path, registry: Registry
 ) -> None:
     assert refused(file, "auth:\n  - local\n  - ldap\n", registry) == [
-        f"{NAME}:3:5: auth[1].ldap.urls: missing; expected a list of at least 1 entries"
+        f"{NAME}:3:5: auth[1].ldap.urls: missing; expected a list of at least 1 entry"
     ]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from jobyard.config.document import EMPTY, ListNode, Node, Place, ScalarNode
 from jobyard.config.shapes import Chooses, ListOf, MapOf, Scalar, Shape
-from jobyard.config.wording import did_you_mean, expected, given, nearest
+from jobyard.config.wording import did_you_mean, expected, given
 from jobyard.schema import Constraint
 from jobyard.secret import Secret
 
@@ -33,7 +33,7 @@ def scalar(kind: type, **constraint: object) -> Scalar:
         (scalar(str, choices=("x", "y")), '"x" or "y"'),
         (scalar(Secret, min_length=6), "a secret text of at least 6 characters"),
         (scalar(Colour), '"red" or "blue"'),
-        (ListOf(scalar(int), Constraint(min_length=1)), "a list of at least 1 entries"),
+        (ListOf(scalar(int), Constraint(min_length=1)), "a list of at least 1 entry"),
         (MapOf(scalar(int), Constraint()), "keys with values"),
         (Chooses(), "the name of a provider, or its name with its settings behind it"),
     ],
@@ -62,4 +62,5 @@ def test_what_came_instead_is_shortened() -> None:
 def test_a_near_word_is_suggested_and_a_far_one_is_not() -> None:
     assert did_you_mean("url", ["urls", "page"]) == "; did you mean 'urls'?"
     assert did_you_mean("zzz", ["urls", "page"], ending=".") == "."
-    assert nearest("u" * 10_000, ["urls"]) is None
+    assert did_you_mean("bogus", ["gpus", "page"]) == ""
+    assert did_you_mean("u" * 10_000, ["urls"]) == ""

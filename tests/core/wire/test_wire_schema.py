@@ -241,6 +241,15 @@ def test_a_form_is_read_by_what_is_expected() -> None:
     )
 
 
+@pytest.mark.parametrize(("count", "told"), [(0, "an empty list"), (4, "a list of 4")])
+def test_a_list_of_a_wrong_length_is_told_with_its_length(count: int, told: str) -> None:
+    leaves = [{"label": "a"}] * count
+
+    assert problems({"leaves": leaves}) == {
+        "leaves": f"expected a list of 1 to 3 entries, got {told}"
+    }
+
+
 def test_a_single_object_is_a_list_of_one_in_a_form_alone() -> None:
     document = {"leaves": {"label": "a"}}
 

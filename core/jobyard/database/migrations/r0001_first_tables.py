@@ -129,7 +129,6 @@ def _journal() -> None:
         sa.Column("actor_admin", sa.Boolean, nullable=False),
         sa.Column("backend", sa.Text, nullable=False, comment="the scheduling provider it is for"),
         sa.Column("created_at", sa.BigInteger, nullable=False),
-        sa.Column("owner", sa.Text, nullable=False),
         sa.Column("lease_until", sa.BigInteger, nullable=False),
     )
 
@@ -146,7 +145,6 @@ def _idempotency() -> None:
         sa.Column(
             "status", sa.Integer, nullable=True, comment="null while the outcome is uncertain"
         ),
-        sa.Column("headers", sa.Text, nullable=True, comment="JSON object"),
         sa.Column("body", sa.LargeBinary, nullable=True),
         sa.Column("created_at", sa.BigInteger, nullable=False),
     )
