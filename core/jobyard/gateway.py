@@ -22,6 +22,7 @@ from jobyard.services.first_administrator import ensure_administrator
 from jobyard.services.idempotency import Idempotency
 from jobyard.services.job_tokens import SignedJobTokens
 from jobyard.services.lifecycle import Lifecycle
+from jobyard.services.memory import Changes
 from jobyard.services.observers import GuardedObserver, Observers
 from jobyard.services.quotas import Quotas
 from jobyard.services.reconciling import Reconciling
@@ -55,6 +56,7 @@ class Gateway:
         self.observers = Observers([GuardedObserver(guard) for guard in guards.observers])
         self.accounts = self._accounts()
         self.tokens = Tokens(signer=signer, accounts=self.accounts, clock=deployment.clock)
+        self.changes = Changes()
         self.quotas = self._quotas()
         self.users = Users(
             accounts=self.accounts, clusters=self.quotas, store=store, clock=deployment.clock
@@ -133,7 +135,9 @@ class Gateway:
             grantees=self.accounts,
             store=self.store,
             clock=self.deployment.clock,
+            max_age=self.deployment.settings.board.max_age,
             stale_for=self.deployment.settings.board.stale_for,
+            changes=self.changes,
             timeout=self.deployment.timeout,
         )
 
@@ -145,6 +149,7 @@ class Gateway:
             max_age=settings.max_age,
             stale_for=settings.stale_for,
             observers=self.observers,
+            changes=self.changes,
         )
 
     def _submissions(self) -> Submissions:

@@ -167,7 +167,7 @@ class AccountSettings:
 
 @frozen
 class BoardSettings:
-    """Say how old the lists of jobs may be."""
+    """Say how old what is told of jobs and virtual clusters may be."""
 
     max_age: float = option(
         default=1.0,
@@ -179,7 +179,7 @@ class BoardSettings:
         default=60.0,
         minimum=0,
         maximum=86400,
-        doc="For how many seconds lists are answered from memory while the scheduler is down.",
+        doc="For how many seconds memory answers while the scheduler is down.",
     )
 
 

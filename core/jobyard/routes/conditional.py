@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from starlette.requests import Request
 
 from jobyard.packing import Packed
@@ -13,22 +11,19 @@ STALE = (b"warning", b'110 - "Response is Stale"')
 
 
 def tagged(
-    request: Request, content: bytes | Packed, *, tag: str | None = None, stale: bool = False
+    request: Request, packed: Packed, *, tag: str | None = None, stale: bool = False
 ) -> Answer:
     """Answer JSON with an ``ETag``, or 304 where the caller has it already.
 
     ``tag`` names the version of the content; without one its digest does.
     """
-    packed = content if isinstance(content, Packed) else None
-    body = content.body if isinstance(content, Packed) else content
-    name = tag if tag is not None else blake2b(body, digest_size=12).hexdigest()
-    etag = f'W/"{name}"'.encode("latin-1")
+    etag = f'W/"{packed.digest if tag is None else tag}"'.encode("latin-1")
     headers: tuple[tuple[bytes, bytes], ...] = ((b"etag", etag), (b"cache-control", b"no-cache"))
     if stale:
         headers = (*headers, STALE)
     if _matches(request.headers.get("if-none-match"), etag.decode("latin-1")):
         return Answer(304, headers=headers)
-    return Answer(200, body, (JSON, *headers), packed=packed)
+    return Answer(200, packed.body, (JSON, *headers), packed=packed)
 
 
 def _matches(header: str | None, etag: str) -> bool:

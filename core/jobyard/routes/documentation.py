@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from jobyard import __version__
 from jobyard.errors import NoApi
+from jobyard.packing import Packed
 from jobyard.routes.address import Addresses
 from jobyard.routes.conditional import tagged
 from jobyard.routes.endpoint import NOSNIFF, Access, Answer, Call, Endpoint, Success
@@ -109,7 +110,7 @@ class DocumentationRoutes:
         from jobyard.wire.openapi import servers  # noqa: PLC0415 - 30 ms of the start
 
         server = servers(self._addresses.base_url(call.request))
-        return tagged(call.request, orjson.dumps({**self._document, "servers": server}))
+        return tagged(call.request, Packed(orjson.dumps({**self._document, "servers": server})))
 
     async def page(self, call: Call) -> Answer:
         """Answer the page (N)."""
@@ -136,7 +137,7 @@ def _type(name: str) -> bytes | None:
 
 
 def _asset(request: Request, name: str, body: bytes) -> Answer:
-    answer = tagged(request, body)
+    answer = tagged(request, Packed(body))
     kept = tuple(each for each in answer.headers if each[0] != b"content-type")
     kind = ((b"content-type", _type(name) or b"application/octet-stream"),)
     headers = (*kept, *(kind if answer.body else ()), *_PROTECTION)

@@ -9,6 +9,7 @@ import orjson
 from jobyard.domain.exits import exit_messages, exit_spec
 from jobyard.domain.status import JobStatus
 from jobyard.errors import ForbiddenUser, InvalidParameters, NoJob, Problem
+from jobyard.packing import Packed
 from jobyard.routes.address import Addresses
 from jobyard.routes.conditional import tagged
 from jobyard.routes.endpoint import (
@@ -124,7 +125,7 @@ class JobRoutes:
         submitters = {each for each in asked if each is not None}
         view = await self._board.view()
         if len(submitters) > 1:
-            return tagged(call.request, b"[]", stale=view.stale)
+            return tagged(call.request, Packed(b"[]"), stale=view.stale)
         username = next(iter(submitters), None)
         tag = view.version if username is None else f"{view.version}.{username}"
         return tagged(call.request, view.packed(username), tag=tag, stale=view.stale)
@@ -135,8 +136,9 @@ class JobRoutes:
         detail = await self._board.detail(asked.name, attempt_of(call))
         if detail is None:
             raise NoJob(asked.shown)
-        body = orjson.dumps(self._document(call, detail.status))
-        return tagged(call.request, body, stale=detail.stale)
+        base_url = self._addresses.base_url(call.request)
+        packed = detail.forms.get(base_url, lambda: _encoded(detail.status, base_url))
+        return tagged(call.request, packed, stale=detail.stale)
 
     async def execute(self, call: Call) -> Answer:
         """Set a job's execution type (S)."""
@@ -153,17 +155,19 @@ class JobRoutes:
         await self._lifecycle.delete(call.user, job, asked.shown)
         return message_answer(f"deleted job {asked.shown} successfully", 202)
 
-    def _document(self, call: Call, status: JobStatus) -> dict[str, object]:
-        job = status.summary
-        root = f"{self._addresses.base_url(call.request)}/api/v1"
-        place = (
-            f"jobs/{job.name.job}"
-            if job.name.namespace is None
-            else f"user/{job.name.namespace}/jobs/{job.name.job}"
-        )
-        return job_detail(
-            status,
-            messages=exit_messages(status.exit.diagnostics, job.exit_code),
-            spec=exit_spec(job.exit_code),
-            log_link=lambda role, index: f"{root}/{place}/tasks/{role}/{index}/logs",
-        )
+
+def _encoded(status: JobStatus, base_url: str) -> bytes:
+    job = status.summary
+    root = f"{base_url}/api/v1"
+    place = (
+        f"jobs/{job.name.job}"
+        if job.name.namespace is None
+        else f"user/{job.name.namespace}/jobs/{job.name.job}"
+    )
+    document = job_detail(
+        status,
+        messages=exit_messages(status.exit.diagnostics, job.exit_code),
+        spec=exit_spec(job.exit_code),
+        log_link=lambda role, index: f"{root}/{place}/tasks/{role}/{index}/logs",
+    )
+    return orjson.dumps(document)

@@ -7,7 +7,7 @@ from typing import Final
 
 import orjson
 
-from jobyard.domain.virtual_cluster import VirtualClusterState
+from jobyard.domain.virtual_cluster import QuotaState, VirtualClusterState
 from jobyard.errors import (
     ForbiddenUser,
     InvalidParameters,
@@ -110,10 +110,9 @@ class VirtualClusterRoutes:
     async def list(self, call: Call) -> Answer:
         """Answer all virtual clusters by name (S)."""
         view = await self._quotas.view()
-        document = {
-            cluster.share.name: answers.virtual_cluster(cluster) for cluster in view.state.clusters
-        }
-        return tagged(call.request, orjson.dumps(document), stale=view.stale)
+        return tagged(
+            call.request, view.forms.get(None, lambda: _all(view.state)), stale=view.stale
+        )
 
     async def read(self, call: Call) -> Answer:
         """Answer one virtual cluster (S)."""
@@ -122,8 +121,8 @@ class VirtualClusterRoutes:
         cluster = view.state.get(name)
         if cluster is None:
             raise NoVirtualCluster(name)
-        body = orjson.dumps(answers.virtual_cluster(cluster))
-        return tagged(call.request, body, stale=view.stale)
+        packed = view.forms.get(name, lambda: orjson.dumps(answers.virtual_cluster(cluster)))
+        return tagged(call.request, packed, stale=view.stale)
 
     async def update(self, call: Call) -> Answer:
         """Make a virtual cluster or change its share (S)."""
@@ -151,6 +150,11 @@ class VirtualClusterRoutes:
         return message_answer(
             f"Update vc: {name} to status: {body.vc_status.value} successfully.", 201
         )
+
+
+def _all(state: QuotaState) -> bytes:
+    clusters = {each.share.name: answers.virtual_cluster(each) for each in state.clusters}
+    return orjson.dumps(clusters)
 
 
 def _name(call: Call) -> str:

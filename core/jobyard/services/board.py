@@ -1,8 +1,9 @@
 """The board: every job that the cluster knows, ready to be answered.
 
-Fed by one coalesced poll at most every ``max_age`` seconds, whatever the number of readers. What
-this gateway accepted, stopped or deleted shows at once, whatever the cluster shows yet. While
-the cluster does not answer, what is remembered is given for ``stale_for`` seconds.
+Fed by one coalesced poll at most every ``max_age`` seconds, whatever the number of readers; a
+detail is asked for as rarely. What this gateway accepted, stopped or deleted shows at once, whatever
+the cluster shows yet. While the cluster does not answer, what is remembered is given for
+``stale_for`` seconds.
 """
 
 from __future__ import annotations
@@ -22,19 +23,25 @@ from jobyard.domain.job import FrameworkName
 from jobyard.domain.states import JobState
 from jobyard.domain.status import JobStatus, JobSummary
 from jobyard.errors import BackendError, NotFound, UnknownError
-from jobyard.packing import Packed
+from jobyard.packing import Forms, Packed
 from jobyard.resilience import Guarded, rejected
 from jobyard.seams.observer import JobChanged
 from jobyard.seams.scheduling import Scheduler, Snapshot
+from jobyard.services.memory import Changes, Memory
 from jobyard.services.observers import Observers
 from jobyard.services.overlay import Overlay
 from jobyard.wire.answers import job_item
 
 _REMEMBERED_DETAILS: Final = 256
-_REMEMBERED_LISTS: Final = 64
-"""Lists of submitters whose bytes are kept until the next version."""
 _KEPT_EVENTS: Final = 10_000
 """Changes that wait for slow observers at most; the oldest are given up first."""
+
+
+def _detail_forms() -> Forms:
+    return Forms(most=4, largest=256 * 1024)
+
+
+_Attempt = tuple[FrameworkName, int | None]
 
 
 @frozen
@@ -46,19 +53,14 @@ class View:
     stale: bool = False
     by_name: dict[FrameworkName, JobSummary] = field(factory=dict, repr=False)
     items: tuple[bytes, ...] = field(default=(), repr=False)
-    _packed: dict[str | None, Packed] = field(factory=dict, init=False, repr=False, eq=False)
+    forms: Forms = field(factory=Forms, repr=False, eq=False)
 
     def packed(self, username: str | None = None) -> Packed:
         """Give the JSON array of the jobs, or of those of one submitter.
 
         It is made once, for all who read this version.
         """
-        known = self._packed.get(username)
-        if known is None:
-            known = Packed(b"[" + b",".join(self._items_of(username)) + b"]")
-            if len(self._packed) < _REMEMBERED_LISTS:
-                self._packed[username] = known
-        return known
+        return self.forms.get(username, lambda: b"[" + b",".join(self._items_of(username)) + b"]")
 
     def _items_of(self, username: str | None) -> Iterable[bytes]:
         if username is None:
@@ -69,10 +71,14 @@ class View:
 
 @frozen
 class Detail:
-    """Be one job whole; ``stale`` when the cluster does not answer."""
+    """Be one job whole; ``stale`` when the cluster does not answer.
+
+    ``forms`` are its encoded forms, one for each address by which callers know the gateway.
+    """
 
     status: JobStatus
     stale: bool = False
+    forms: Forms = field(factory=_detail_forms, repr=False, eq=False)
 
 
 def _newest_first(jobs: Iterable[JobSummary]) -> tuple[JobSummary, ...]:
@@ -93,28 +99,29 @@ class Board:
         max_age: float,
         stale_for: float,
         observers: Observers | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self._scheduling = scheduling
-        self._clock = clock
         self._max_age = max_age
-        self._stale_for = stale_for
         self._observers = observers or Observers()
-        self._lock = anyio.Lock()
-        self._snapshot: Snapshot[JobSummary] | None = None
-        self._polled_at = 0.0
-        self._dirty = True
+        self._changes = changes or Changes()
+        self._snapshots = Memory[None, Snapshot[JobSummary]](
+            clock, self._changes, max_age=max_age, stale_for=stale_for
+        )
+        self._details = Memory[_Attempt, Detail](
+            clock, self._changes, max_age=max_age, stale_for=stale_for, most=_REMEMBERED_DETAILS
+        )
         self._view: View | None = None
         self._basis: tuple[str, int] | None = None
         self._era = secrets.token_hex(4)
-        self._changes = 0
+        self._versions = 0
         self._events: deque[JobChanged] = deque(maxlen=_KEPT_EVENTS)
         self._encoded: dict[FrameworkName, tuple[JobSummary, bytes]] = {}
-        self._details: dict[tuple[FrameworkName, int | None], tuple[float, JobStatus]] = {}
         self.overlay: Final = Overlay()
 
     def touch(self) -> None:
         """Say that something changed in the cluster: the next reader asks it."""
-        self._dirty = True
+        self._changes.note()
 
     async def view(self) -> View:
         """Give all jobs.
@@ -122,15 +129,12 @@ class Board:
         Raises:
             UnknownError: The cluster does not answer, and nothing fresh enough is remembered.
         """
-        if self._fresh():
-            return self._current()
-        async with self._lock:
-            if not self._fresh():
-                try:
-                    await self._poll()
-                except UnknownError as error:
-                    return self._remembered(error)
-        return self._current()
+        fresh = self._snapshots.fresh(None)
+        if fresh is not None:
+            return self._seen(fresh)
+        recalled = await self._snapshots.get(None, self._poll)
+        view = self._seen(recalled.value)
+        return evolve(view, stale=True) if recalled.stale else view
 
     async def find(self, name: FrameworkName) -> JobSummary | None:
         """Give one job's summary, or ``None``."""
@@ -138,18 +142,21 @@ class Board:
 
     async def detail(self, name: FrameworkName, attempt: int | None = None) -> Detail | None:
         """Give one job whole, or ``None`` where there is none."""
+        key = (name, attempt)
+        fresh = self._details.fresh(key)
+        if fresh is not None:
+            return self._overlaid(fresh, attempt)
         try:
-            status = await self._scheduling.call(
-                "job", lambda scheduler: scheduler.job(name, attempt), idempotent=True
-            )
+            recalled = await self._details.get(key, lambda: self._ask(name, attempt))
         except NotFound:
             return self._only_here(name, attempt)
-        except UnknownError as error:
-            return self._remembered_detail(name, attempt, error)
-        except BackendError as error:
-            return self._remembered_detail(name, attempt, rejected(error))
-        self._remember_detail(name, attempt, status)
-        return self._overlaid(Detail(status), attempt)
+        except UnknownError:
+            known = self._only_here(name, attempt)
+            if known is None:
+                raise
+            return evolve(known, stale=True)
+        detail = recalled.value
+        return self._overlaid(evolve(detail, stale=True) if recalled.stale else detail, attempt)
 
     async def watch(self) -> None:
         """Poll for ever, and tell the observers of changes, which nobody waits for."""
@@ -160,30 +167,27 @@ class Board:
                 await self._observers.job_changed(self._events.popleft())
             await anyio.sleep(max(self._max_age, 0.2))
 
-    def _fresh(self) -> bool:
-        age = self._clock.monotonic() - self._polled_at
-        return self._snapshot is not None and not self._dirty and age < self._max_age
-
-    async def _poll(self) -> None:
-        self._dirty = False
+    async def _poll(self) -> Snapshot[JobSummary]:
         try:
-            self._snapshot = await self._scheduling.call(
+            return await self._scheduling.call(
                 "jobs", lambda scheduler: scheduler.jobs(), idempotent=True
             )
         except BackendError as error:
-            self._dirty = True
             raise rejected(error) from error
-        except BaseException:
-            self._dirty = True
-            raise
-        self._polled_at = self._clock.monotonic()
 
-    def _current(self) -> View:
+    async def _ask(self, name: FrameworkName, attempt: int | None) -> Detail:
+        try:
+            status = await self._scheduling.call(
+                "job", lambda scheduler: scheduler.job(name, attempt), idempotent=True
+            )
+        except NotFound:
+            raise
+        except BackendError as error:
+            raise rejected(error) from error
+        return Detail(status)
+
+    def _seen(self, snapshot: Snapshot[JobSummary]) -> View:
         """Give the view, made anew where the cluster or this gateway has something new."""
-        snapshot = self._snapshot
-        if snapshot is None:
-            message = "the board was read before it was filled"
-            raise RuntimeError(message)
         basis = (snapshot.version, self.overlay.revision)
         if self._view is None or basis != self._basis:
             before, self._view = self._view, self._build(snapshot)
@@ -198,9 +202,9 @@ class Board:
         self._encoded = {job.name: (job, self._encode(job)) for job in jobs}
         items = tuple(self._encoded[job.name][1] for job in jobs)
         if self._view is None or items != self._view.items:
-            self._changes += 1
-        self._forget_details(by_name)
-        return View(f"{self._era}.{self._changes}", jobs, by_name=by_name, items=items)
+            self._versions += 1
+        self._settle_details(by_name)
+        return View(f"{self._era}.{self._versions}", jobs, by_name=by_name, items=items)
 
     def _encode(self, job: JobSummary) -> bytes:
         known = self._encoded.get(job.name)
@@ -208,12 +212,6 @@ class Board:
             return known[1]
         # What orjson returns holds far more memory than its length.
         return bytes(memoryview(orjson.dumps(job_item(job))))
-
-    def _remembered(self, error: UnknownError) -> View:
-        age = self._clock.monotonic() - self._polled_at
-        if self._snapshot is None or age > self._stale_for:
-            raise error
-        return evolve(self._current(), stale=True)
 
     def _only_here(self, name: FrameworkName, attempt: int | None) -> Detail | None:
         known = self.overlay.find(name)
@@ -226,32 +224,23 @@ class Board:
             return self._only_here(cluster.name, attempt)
         if seen is cluster:
             return detail
-        return evolve(detail, status=evolve(detail.status, summary=seen))
+        return Detail(evolve(detail.status, summary=seen), stale=detail.stale)
 
-    def _remember_detail(self, name: FrameworkName, attempt: int | None, status: JobStatus) -> None:
-        self._details.pop((name, attempt), None)
-        while len(self._details) >= _REMEMBERED_DETAILS:
-            del self._details[next(iter(self._details))]
-        self._details[name, attempt] = (self._clock.monotonic(), status)
+    def _settle_details(self, jobs: Mapping[FrameworkName, JobSummary]) -> None:
+        """Forget the details of jobs that are no more, or have a successor of their name.
 
-    def _forget_details(self, jobs: Mapping[FrameworkName, JobSummary]) -> None:
-        """Forget the details of jobs that are no more, or have a successor of their name."""
-        for name, attempt in list(self._details):
-            _, status = self._details[name, attempt]
-            job = jobs.get(name)
-            if job is None or job.submission != status.summary.submission:
-                del self._details[name, attempt]
+        What a list shows otherwise by now is asked for anew: the two tell the same.
+        """
 
-    def _remembered_detail(
-        self, name: FrameworkName, attempt: int | None, error: UnknownError
-    ) -> Detail | None:
-        at, status = self._details.get((name, attempt), (float("-inf"), None))
-        if status is not None and self._clock.monotonic() - at <= self._stale_for:
-            return self._overlaid(Detail(status, stale=True), attempt)
-        known = self._only_here(name, attempt)
-        if known is None:
-            raise error
-        return evolve(known, stale=True)
+        def gone(key: _Attempt, detail: Detail) -> bool:
+            job = jobs.get(key[0])
+            return job is None or job.submission != detail.status.summary.submission
+
+        def old(key: _Attempt, detail: Detail) -> bool:
+            return jobs.get(key[0]) != detail.status.summary
+
+        self._details.forget(gone)
+        self._details.doubt(old)
 
     def _note_changes(self, before: View | None, after: View) -> None:
         """Note, for the observers, whose state is another; telling them may take long."""

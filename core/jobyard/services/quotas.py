@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from jobyard.clock import Clock
 from jobyard.domain import capacity
@@ -28,9 +28,11 @@ from jobyard.errors import (
     RemoveRunningVirtualCluster,
     UnknownError,
 )
+from jobyard.packing import Forms
 from jobyard.resilience import Guarded, rejected, request_deadline
 from jobyard.seams.context import Store
 from jobyard.seams.scheduling import Scheduler
+from jobyard.services.memory import Changes, Memory
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -54,19 +56,28 @@ class Grantees(Protocol):
         ...
 
 
+def _forms() -> Forms:
+    return Forms(most=256)
+
+
 @frozen
 class QuotaView:
-    """Be all virtual clusters; ``stale`` when the cluster does not answer."""
+    """Be all virtual clusters; ``stale`` when the cluster does not answer.
+
+    ``forms`` are their encoded forms: of one by its name, of all by ``None``.
+    """
 
     state: QuotaState
     stale: bool = False
+    forms: Forms = field(factory=_forms, repr=False, eq=False)
 
 
 class Quotas:
     """Show and change virtual clusters.
 
-    ``stale_for`` is for how many seconds the last answer of the cluster holds, ``timeout`` how
-    many the undoing of a failed removal may take.
+    ``max_age`` is for how many seconds the last answer of the cluster is told to all, ``stale_for``
+    for how many while there is no new one, ``timeout`` how many the undoing of a failed removal may
+    take.
     """
 
     def __init__(
@@ -76,17 +87,21 @@ class Quotas:
         grantees: Grantees,
         store: Store,
         clock: Clock,
+        max_age: float = 0,
         stale_for: float,
         timeout: float,
+        changes: Changes | None = None,
     ) -> None:
         self._scheduling = scheduling
         self._grantees = grantees
         self._store = store
         self._clock = clock
-        self._stale_for = stale_for
         self._timeout = timeout
         self._lock = anyio.Lock()
-        self._remembered: tuple[float, QuotaState] | None = None
+        self._changes = changes or Changes()
+        self._views = Memory[None, QuotaView](
+            clock, self._changes, max_age=max_age, stale_for=stale_for
+        )
 
     async def quotas(self) -> QuotaState:
         """Give all virtual clusters as they are now.
@@ -95,13 +110,19 @@ class Quotas:
             UnknownError: The cluster does not answer.
         """
         try:
-            state = await self._scheduling.call(
+            return await self._scheduling.call(
                 "quotas", lambda scheduler: scheduler.quotas(), idempotent=True
             )
         except BackendError as error:
             raise rejected(error) from error
-        self._remembered = (self._clock.monotonic(), state)
-        return state
+
+    async def recent(self) -> QuotaState:
+        """Give all virtual clusters as they were a moment ago.
+
+        Raises:
+            UnknownError: The cluster does not answer.
+        """
+        return (await self._views.sure(None, self._look)).state
 
     async def view(self) -> QuotaView:
         """Give all virtual clusters, for a while also those of before the cluster fell silent.
@@ -109,13 +130,14 @@ class Quotas:
         Raises:
             UnknownError: The cluster does not answer, and nothing fresh enough is remembered.
         """
-        try:
-            return QuotaView(await self.quotas())
-        except UnknownError:
-            at, state = self._remembered or (float("-inf"), None)
-            if state is None or self._clock.monotonic() - at > self._stale_for:
-                raise
-            return QuotaView(state, stale=True)
+        fresh = self._views.fresh(None)
+        if fresh is not None:
+            return fresh
+        recalled = await self._views.get(None, self._look)
+        return evolve(recalled.value, stale=True) if recalled.stale else recalled.value
+
+    async def _look(self) -> QuotaView:
+        return QuotaView(await self.quotas())
 
     async def existing(self) -> Sequence[str]:
         """Give the names of all virtual clusters."""
@@ -220,6 +242,8 @@ class Quotas:
             return False
         except BackendError as error:
             raise _translated(error) from error
+        finally:
+            self._changes.note()
         return True
 
 

@@ -61,6 +61,7 @@ from jobyard.services.outcomes import UncertainSubmission
 from jobyard.services.reservation import new_keys, row_of, summary_of
 
 _BAD_REQUEST: Final = range(400, 500)
+_FORBIDDEN: Final = 403
 _TOO_MANY: Final = 429
 _RETRY_AFTER: Final = 5.0
 _GOODBYE: Final = 1.0
@@ -70,8 +71,8 @@ _GOODBYE: Final = 1.0
 class Grants(Protocol):
     """Tell which virtual clusters there are and which a user may use."""
 
-    async def quotas(self) -> QuotaState:
-        """Give all virtual clusters."""
+    async def recent(self) -> QuotaState:
+        """Give all virtual clusters as they were a moment ago."""
         ...
 
     async def granted(self, actor: Actor, existing: Sequence[str]) -> Sequence[str]:
@@ -213,7 +214,7 @@ class Submissions:
         wanted = config.virtual_cluster
         try:
             with self._brief() if wanted == DEFAULT_VIRTUAL_CLUSTER else contextlib.nullcontext():
-                state = await self._grants.quotas()
+                state = await self._grants.recent()
         except (UnknownError, BadConfiguration):
             if wanted == DEFAULT_VIRTUAL_CLUSTER:
                 return  # what cannot be checked is not refused (R)
@@ -350,6 +351,8 @@ def _undone(error: JobyardError) -> ApiError:
 
 
 def _refusal(error: Refused) -> ApiError:
+    if error.status == _FORBIDDEN:
+        return ForbiddenUser(error.message, detail=error.detail)
     if error.status in _BAD_REQUEST and error.status != _TOO_MANY:
         return InvalidParameters(error.message)
     return rejected(error)

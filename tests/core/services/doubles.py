@@ -226,7 +226,7 @@ class FakeGrants:
         self.allowed = {"default"}
         self.failure: Exception | None = None
 
-    async def quotas(self) -> QuotaState:
+    async def recent(self) -> QuotaState:
         if self.failure is not None:
             raise self.failure
         usage = VirtualClusterUsage()

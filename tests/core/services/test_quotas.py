@@ -49,6 +49,7 @@ class Cluster(UnsupportedScheduler):
         self.jobs_in: dict[str, int] = {}
         self.failures: list[BackendError | None] = []
         self.down = False
+        self.asked = 0
         self.plans: list[CapacityPlan] = []
         self.set(VirtualClusterShare("default", 100.0))
 
@@ -57,6 +58,7 @@ class Cluster(UnsupportedScheduler):
         self.version += 1
 
     async def quotas(self) -> QuotaState:
+        self.asked += 1
         await anyio.lowlevel.checkpoint()
         if self.down:
             raise Unavailable("scheduling.test is down")
@@ -100,7 +102,7 @@ class World:
         self.store = store
         self.quotas = self.gateway()
 
-    def gateway(self) -> Quotas:
+    def gateway(self, *, max_age: float = 0) -> Quotas:
         clock = SystemClock()
         guard = Guarded[Scheduler]("scheduling.test", clock, timeout=5)
         guard.opened(self.cluster)
@@ -109,6 +111,7 @@ class World:
             grantees=self.grantees,
             store=self.store,
             clock=clock,
+            max_age=max_age,
             stale_for=60,
             timeout=5,
         )
@@ -121,6 +124,36 @@ class World:
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with open_store(None, tmp_path, timeout=5) as store:
         yield World(store)
+
+
+async def test_a_thousand_readers_cost_one_call(world: World) -> None:
+    quotas = world.gateway(max_age=3600)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(500):
+            group.start_soon(quotas.view)
+            group.start_soon(quotas.recent)
+
+    assert world.cluster.asked == 1
+
+
+async def test_what_was_changed_here_is_told_at_once(world: World) -> None:
+    quotas = world.gateway(max_age=3600)
+    await quotas.view()
+
+    await quotas.update("vc1", 20, 20)
+    assert [each.share.name for each in (await quotas.view()).state.clusters] == ["default", "vc1"]
+    await quotas.remove("vc1")
+    assert [each.share.name for each in (await quotas.recent()).clusters] == ["default"]
+
+
+async def test_what_is_remembered_is_no_recent_answer(world: World) -> None:
+    await world.quotas.view()
+    world.cluster.down = True
+
+    assert (await world.quotas.view()).stale
+    with pytest.raises(UnknownError, match=r"scheduling\.test is down"):
+        await world.quotas.recent()
 
 
 async def test_default_is_protected(world: World) -> None:
