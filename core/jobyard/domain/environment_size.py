@@ -7,6 +7,7 @@ built, so that a job of any number of tasks and ports costs no more than it has 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from attrs import frozen
@@ -48,8 +49,7 @@ def environment_size(job: JobSubmission) -> int:
     Each variable is counted as the kernel does: name, ``=``, value, a zero, and a pointer. The
     addresses of hosts are taken to be IPv4's, and all numbers of ports to have five digits.
     """
-    common = sum(each.total for each in _common(job))
-    return common + max(_sum_own(role) for role in job.config.task_roles)
+    return _measured(job).total
 
 
 def environment_problems(job: JobSubmission) -> tuple[Problem, ...]:
@@ -57,11 +57,11 @@ def environment_problems(job: JobSubmission) -> tuple[Problem, ...]:
 
     The paths are those of the job's configuration. Nothing is good.
     """
-    found = [*_too_long(job)]
-    size = environment_size(job)
-    if size > LARGEST_ENVIRONMENT:
+    measured = _measured(job)
+    found = [*_too_long(job, measured)]
+    if measured.total > LARGEST_ENVIRONMENT:
         message = (
-            f"the environment of one task would have {size} bytes, at most "
+            f"the environment of one task would have {measured.total} bytes, at most "
             f"{LARGEST_ENVIRONMENT} are expected: use fewer tasks, ports or jobEnvs"
         )
         found.append(Problem("taskRoles", message))
@@ -84,6 +84,31 @@ class _Size:
     def total(self) -> int:
         copies = 1 if shell_name(self.name) == self.name else 2
         return (self.each + _POINTER) * self.times * copies
+
+
+@frozen
+class _Measured:
+    """Be the sizes of all variables: of those that every task has, and of each role's own."""
+
+    common: tuple[_Size, ...]
+    own: tuple[tuple[_Size, ...], ...]
+
+    @property
+    def total(self) -> int:
+        return _sum(self.common) + max(_sum(each) for each in self.own)
+
+    def __iter__(self) -> Iterator[_Size]:
+        return chain(self.common, *self.own)
+
+
+def _measured(job: JobSubmission) -> _Measured:
+    return _Measured(
+        tuple(_common(job)), tuple(tuple(_own(role)) for role in job.config.task_roles)
+    )
+
+
+def _sum(sizes: Iterable[_Size]) -> int:
+    return sum(each.total for each in sizes)
 
 
 def _common(job: JobSubmission) -> Iterator[_Size]:
@@ -123,10 +148,6 @@ def _own(role: TaskRole) -> Iterator[_Size]:
         yield _Size(own_port_list(port.label), _numbers(port))
 
 
-def _sum_own(role: TaskRole) -> int:
-    return sum(each.total for each in _own(role))
-
-
 def _alike(count: int) -> Iterator[tuple[int, int]]:
     """Give, for each number of digits, one index below ``count`` that has it, and how many."""
     first, behind = 0, 10
@@ -147,11 +168,13 @@ def _length(text: str) -> int:
     return len(text.encode(errors="replace"))
 
 
-def _too_long(job: JobSubmission) -> Iterator[Problem]:
+def _too_long(job: JobSubmission, sizes: Iterable[_Size]) -> Iterator[Problem]:
     longest: dict[str, _Size] = {}
-    for size in _measured(job):
+    for size in sizes:
+        if size.each <= LONGEST_VARIABLE:
+            continue
         path = _path(job, size.name)
-        if size.each > max(LONGEST_VARIABLE, longest[path].each if path in longest else 0):
+        if path not in longest or size.each > longest[path].each:
             longest[path] = size
     for path, size in longest.items():
         message = (
@@ -159,12 +182,6 @@ def _too_long(job: JobSubmission) -> Iterator[Problem]:
             f"{LONGEST_VARIABLE} are expected"
         )
         yield Problem(path, message)
-
-
-def _measured(job: JobSubmission) -> Iterable[_Size]:
-    yield from _common(job)
-    for role in job.config.task_roles:
-        yield from _own(role)
 
 
 def _path(job: JobSubmission, variable: str) -> str:
