@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
+import anyio
 import pytest
+from starlette.requests import Request
 
+from jobyard.clock import SystemClock
+from jobyard.domain.identity import Actor
+from jobyard.errors import UnauthorizedUser
+from jobyard.front import TOGETHER, Front
+from jobyard.routes.dispatch import Dispatcher
+from jobyard.routes.endpoint import Access, Answer, Call, Endpoint
 from tests.gateways import Gateway, Told, running, told
 
 JSON = {"Content-Type": "application/json"}
@@ -218,3 +228,52 @@ rest-server:
 
         large = await gateway.guest.call("POST", "/token", {"username": "x" * 3000})
         assert told(large).status == 413
+
+
+# ------------------------------------------------------------------------------------- crowds
+
+
+async def nobody(_: str | None) -> Actor:
+    raise UnauthorizedUser
+
+
+async def no_body(_: Request, __: object) -> tuple[object, bool]:
+    return None, False
+
+
+async def test_of_a_thousand_requests_at_once_few_are_begun_in_one_turn_of_the_loop() -> None:
+    begun, turns, sent = 0, [0], 0
+
+    async def begin(_: Call) -> Answer:
+        nonlocal begun
+        begun += 1
+        return Answer(204)
+
+    async def nothing() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def count(message: object) -> None:
+        nonlocal sent
+        sent += "http.response.start" in str(message)
+
+    def turn() -> None:
+        turns.append(begun)
+        if begun < 1000:
+            asyncio.get_running_loop().call_soon(turn)
+
+    endpoint = Endpoint(
+        method="GET", path="/x", handler=begin, summary="", tag="", access=Access.PUBLIC
+    )
+    dispatcher = Dispatcher([endpoint], authenticate=nobody, anonymous_read=True, read_body=no_body)
+    front = Front(dispatcher, SystemClock(), timeout=10)
+    scope = {"type": "http", "method": "GET", "path": "/api/v1/x", "headers": []}
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            turn()
+            for _ in range(1000):
+                group.start_soon(front, dict(scope), nothing, count)
+
+    steps = [after - before for before, after in pairwise(turns)]
+    assert (begun, sent) == (1000, 1000)
+    # The end of a turn and the look of the test fall apart by one turn at most.
+    assert max(steps) <= 2 * TOGETHER

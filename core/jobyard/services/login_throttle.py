@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property
@@ -43,7 +44,7 @@ class LoginThrottle:
     def __init__(self, limit: str) -> None:
         self._asked = limit
         self._under_way: dict[str, int] = {}
-        self._changed = anyio.Event()
+        self._waiting: dict[str, deque[anyio.Event]] = {}
 
     @cached_property
     def _limit(self) -> RateLimitItem | None:
@@ -85,22 +86,49 @@ class LoginThrottle:
             self._leave(key)
 
     async def _enter(self, key: str, limit: RateLimitItem) -> None:
-        while True:
-            stats = self._windows.get_window_stats(limit, key)
-            if stats.remaining <= 0:
-                message = "Too many failed log-ins; wait before the next one."
-                raise TooManyRequests(message, stats.reset_time - time.time())
-            if self._under_way.get(key, 0) < stats.remaining:
-                self._under_way[key] = self._under_way.get(key, 0) + 1
-                return
-            await self._changed.wait()
+        if self._admitted(key, limit):
+            return
+        try:
+            await self._wait(key)
+            while not self._admitted(key, limit):
+                await self._wait(key, first=True)
+        finally:
+            # In or out, the next in the line may have something to learn.
+            self._wake(key)
+
+    def _admitted(self, key: str, limit: RateLimitItem) -> bool:
+        stats = self._windows.get_window_stats(limit, key)
+        if stats.remaining <= 0:
+            message = "Too many failed log-ins; wait before the next one."
+            raise TooManyRequests(message, stats.reset_time - time.time())
+        if self._under_way.get(key, 0) >= stats.remaining:
+            return False
+        self._under_way[key] = self._under_way.get(key, 0) + 1
+        return True
+
+    async def _wait(self, key: str, *, first: bool = False) -> None:
+        """Stand in the line of a key; one at a time is woken, since they may be thousands."""
+        line, turn = self._waiting.setdefault(key, deque()), anyio.Event()
+        (line.appendleft if first else line.append)(turn)
+        try:
+            await turn.wait()
+        except BaseException:
+            if turn in line:
+                line.remove(turn)
+            raise
+        finally:
+            if not line and self._waiting.get(key) is line:
+                del self._waiting[key]
+
+    def _wake(self, key: str) -> None:
+        if line := self._waiting.get(key):
+            line.popleft().set()
 
     def _leave(self, key: str) -> None:
         self._under_way[key] -= 1
         if not self._under_way[key]:
             del self._under_way[key]
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._wake(key)
 
 
 def _network(address: str) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from functools import cache
+from typing import Final, cast
 
 from attrs import field, frozen
 
@@ -187,11 +188,11 @@ class Decoder:
                 self.found.add(where, f"missing, expected {expected(each_field.kind)}")
         if self.found.count != before:
             return BAD
-        return self._checked(kind.cls(**arguments), path, before)
+        return self._checked(kind.cls, kind.cls(**arguments), path, before)
 
-    def _checked(self, made: object, path: str, before: int) -> object:
-        if isinstance(made, Checked):
-            for problem in made.problems():
+    def _checked(self, cls: type, made: object, path: str, before: int) -> object:
+        if _is_checked(cls):
+            for problem in cast("Checked", made).problems():
                 self.found.add(join(path, problem.path), problem.message)
         return made if self.found.count == before else BAD
 
@@ -208,6 +209,12 @@ def _shown(kind: Kind, value: object) -> str:
     if isinstance(kind, ListOf) and isinstance(value, list):
         return length(len(value))
     return given(value)
+
+
+@cache
+def _is_checked(cls: type) -> bool:
+    # To look at each value costs more than to decode a small body.
+    return issubclass(cls, Checked)
 
 
 def _is_index(key: object) -> bool:

@@ -275,3 +275,20 @@ def test_a_certificate_makes_it_https(tmp_path: Path) -> None:
 
     assert address.startswith("https://127.0.0.1:")
     assert (status, code) == (200, 0)
+
+
+def test_what_is_there_at_the_start_is_looked_through_by_no_collection_again(
+    tmp_path: Path,
+) -> None:
+    script = """
+import gc
+import click
+
+echo = click.echo
+click.echo = lambda text: (print("kept", gc.get_freeze_count(), flush=True), echo(text))
+"""
+    with running(tmp_path, *serve_arguments(tmp_path / "state"), script=script) as process:
+        process.address()
+
+        assert int(process.wait_for(re.compile(r"kept (\d{5,})"))[1]) > 0
+        assert process.end() == 0

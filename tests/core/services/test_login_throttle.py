@@ -6,6 +6,7 @@ import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from limits import RateLimitItem, WindowStats
 
 from jobyard.errors import TooManyRequests
 from jobyard.services.login_throttle import LoginThrottle, _network
@@ -117,6 +118,74 @@ async def test_many_good_ones_at_once_wait_for_one_another_and_all_come_in() -> 
             group.start_soon(log_in)
 
     assert done == 200
+
+
+async def test_each_who_leaves_wakes_few_of_those_who_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    throttle, looks = LoginThrottle("5/minute"), 0
+    look = throttle._windows.get_window_stats
+
+    def counting(limit: RateLimitItem, *keys: str) -> WindowStats:
+        nonlocal looks
+        looks += 1
+        return look(limit, *keys)
+
+    monkeypatch.setattr(throttle._windows, "get_window_stats", counting)
+    async with anyio.create_task_group() as group:
+        for _ in range(500):
+            group.start_soon(succeed, throttle)
+
+    # Two keys each, a look at the coming and some at the turn; it was 500 at each turn.
+    assert looks <= 500 * 2 * 4
+    assert throttle._waiting == {}
+
+
+async def test_those_who_wait_come_in_in_their_order() -> None:
+    throttle, order = LoginThrottle("1/minute"), []
+
+    async def log_in(number: int) -> None:
+        async with throttle.attempt("alice", "192.0.2.1"):
+            order.append(number)
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        for number in range(20):
+            group.start_soon(log_in, number)
+
+    assert order == list(range(20))
+
+
+@pytest.mark.parametrize("how", ["waiting", "woken"])
+async def test_one_who_gives_up_in_the_line_holds_up_nobody(how: str) -> None:
+    throttle, go_on, done = LoginThrottle("1/minute"), anyio.Event(), []
+    given_up = anyio.CancelScope()
+
+    async def hold() -> None:
+        async with throttle.attempt("alice", "192.0.2.1"):
+            await go_on.wait()
+        if how == "woken":
+            given_up.cancel()
+
+    async def give_up() -> None:
+        with given_up:
+            await succeed(throttle)
+
+    async def wait() -> None:
+        await succeed(throttle)
+        done.append("in")
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            for each in (hold, give_up, wait):
+                group.start_soon(each)
+                await anyio.wait_all_tasks_blocked()
+            if how == "waiting":
+                given_up.cancel()
+            go_on.set()
+
+    assert done == ["in"]
+    assert (throttle._waiting, throttle._under_way) == ({}, {})
 
 
 async def test_one_who_gives_up_makes_room() -> None:
