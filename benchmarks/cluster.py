@@ -13,6 +13,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 import jobyard
+from benchmarks.point import at_hand
 from jobyard.domain.identity import Actor
 from jobyard.domain.job import FrameworkName, JobRef, JobSubmission, OperationId, SubmissionId
 from jobyard.domain.node import NodeShape
@@ -181,14 +182,6 @@ class NoSettings:
     """Be no settings at all."""
 
 
-class _Point(EntryPoint):
-    """An entry point whose object is at hand."""
-
-    def load(self) -> object:
-        """Give it."""
-        return vars(self)["plugin"]
-
-
 def static_cluster(jobs: int, changes: float) -> EntryPoint:
     """Announce a cluster as the scheduling plugin ``static``."""
 
@@ -204,6 +197,4 @@ def static_cluster(jobs: int, changes: float) -> EntryPoint:
         return [provider]
 
     plugin = types.SimpleNamespace(jobyard_scheduling_providers=jobyard.hookimpl(announce))
-    point = _Point("static", "benchmarks:static", Seam.SCHEDULING.entry_point_group)
-    vars(point).update(plugin=plugin, dist=None)
-    return point
+    return at_hand(Seam.SCHEDULING, "static", plugin)

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, event
 
 from benchmarks.cluster import static_cluster
+from benchmarks.lag import lag_probe
 from jobyard.cli.listening import listener
 from jobyard.cli.running import Gateway
 from jobyard.config.loading import load
@@ -22,8 +23,16 @@ from jobyard.seams.provider import Seam
 
 PASSWORD: Final = "secret of the admin"
 _CONFIGURATION: Final = f"""
-rest-server: {{server-host: 127.0.0.1, default-pai-admin-password: "{PASSWORD}"}}
+rest-server:
+  server-host: 127.0.0.1
+  default-pai-admin-password: "{PASSWORD}"
+  upstream-timeout: %(timeout)g
 scheduling: {{static: {{}}}}
+accounts: {{login-throttle: %(throttle)s, uniform-login-errors: true}}
+"""
+_PROBED: Final = """
+observers:
+  - lag: {file: %s}
 """
 
 
@@ -34,13 +43,17 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=0)
     parser.add_argument("--changes", type=float, default=0, help="jobs that change a second")
     parser.add_argument("--commit", type=float, default=0, help="seconds added to each commit")
+    parser.add_argument("--throttle", default="10/minute", help="the bound on failed log-ins")
+    parser.add_argument("--timeout", type=float, default=10, help="seconds that a request waits")
+    parser.add_argument("--lag", type=Path, help="where the lags of the event loop are written")
     asked = parser.parse_args()
     if asked.commit:
         _slow_down(asked.commit)
     file = asked.state_dir / "services-configuration.yaml"
-    file.write_text(_CONFIGURATION)
+    file.write_text(_configuration(asked.throttle, asked.timeout, asked.lag))
     installed = [each for seam in Seam for each in entry_points(group=seam.entry_point_group)]
-    registry = Registry([*installed, static_cluster(asked.jobs, asked.changes)])
+    doubles = [static_cluster(asked.jobs, asked.changes), lag_probe()]
+    registry = Registry([*installed, *doubles])
     loaded = load(file, registry, {})
     with (
         logging_to(sys.stderr),
@@ -48,6 +61,11 @@ def main() -> None:
         listener("127.0.0.1", 0) as socket,
     ):
         Gateway(loaded, registry, asked.state_dir, socket).run()
+
+
+def _configuration(throttle: str, timeout: float, lag: Path | None) -> str:
+    text = _CONFIGURATION % {"throttle": throttle, "timeout": timeout}
+    return text if lag is None else text + _PROBED % lag
 
 
 def _slow_down(seconds: float) -> None:

@@ -62,15 +62,29 @@ def serving(log: Path, *arguments: str) -> Iterator[Server]:
 
 
 @contextmanager
-def gateway(folder: Path, jobs: int, *, changes: float = 0, commit: float = 0) -> Iterator[Server]:
+def on_the_clients_core() -> Iterator[None]:
+    """Keep this process on the client's core until the block ends."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cores()[0]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def gateway(
+    folder: Path, jobs: int, *options: str, changes: float = 0, commit: float = 0
+) -> Iterator[Server]:
     """Run a gateway of so many jobs, on a state of its own below ``folder``.
 
-    ``changes`` is how many jobs change a second, ``commit`` the seconds added to each commit.
+    ``changes`` is how many jobs change a second, ``commit`` the seconds added to each commit;
+    ``options`` are further ones of :mod:`benchmarks.gateway`.
     """
     state = folder / f"state-{jobs}-{commit}"
     state.mkdir(mode=0o700, parents=True)
     arguments = ["-m", "benchmarks.gateway", "--state-dir", str(state), "--jobs", str(jobs)]
-    arguments += ["--changes", str(changes), "--commit", str(commit)]
+    arguments += ["--changes", str(changes), "--commit", str(commit), *options]
     with serving(folder / f"{state.name}.log", *arguments) as server:
         yield server
 

@@ -11,6 +11,7 @@ from typing import Final
 from attrs import asdict, field, frozen
 
 from benchmarks.changing import COMMIT, Changed, Hashing
+from benchmarks.log_ins import LogIns
 from benchmarks.reading import Read
 from benchmarks.resources import Memory, Start
 from jobyard import __version__
@@ -27,6 +28,29 @@ class Machine:
     jobyard: str = __version__
     load: float = field(factory=lambda: round(os.getloadavg()[0], 2))
 
+    def text(self) -> str:
+        """Give it as a line."""
+        return (
+            f"{self.date}, {self.cores} cores, Python {self.python}, {self.system},"
+            f" Jobyard {self.jobyard}, load of the minute before: {self.load}"
+        )
+
+
+@frozen
+class LogInReport:
+    """Be a run that looked at log-ins alone."""
+
+    machine: Machine
+    log_ins: LogIns
+
+    def document(self) -> dict[str, object]:
+        """Give it for JSON."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Give it as tables in Markdown."""
+        return f"{self.machine.text()}\n\n{_log_ins(self.log_ins)}\n"
+
 
 @frozen
 class Report:
@@ -35,6 +59,7 @@ class Report:
     machine: Machine
     reads: tuple[Read, ...]
     hashing: Hashing
+    log_ins: LogIns
     submissions: tuple[Changed, ...]
     start: Start
     memory: tuple[Memory, ...]
@@ -45,13 +70,9 @@ class Report:
 
     def text(self) -> str:
         """Give it as tables in Markdown."""
-        where = self.machine
-        head = (
-            f"{where.date}, {where.cores} cores, Python {where.python}, {where.system},"
-            f" Jobyard {where.jobyard}, load of the minute before: {where.load}"
-        )
-        parts = (head, self._reads(), self._changes(), self._start(), self._memory())
-        return "\n\n".join(parts) + "\n"
+        log_ins = _log_ins(self.log_ins)
+        parts = (self._reads(), self._changes(), log_ins, self._start(), self._memory())
+        return "\n\n".join((self.machine.text(), *parts)) + "\n"
 
     def _reads(self) -> str:
         return _table(
@@ -114,6 +135,60 @@ class Report:
                 for each in self.memory
             ),
         )
+
+
+def _log_ins(log_ins: LogIns) -> str:
+    names = _table(
+        (
+            "names, wrong password",
+            "samples of each",
+            "p50 ms: first",
+            "second",
+            "ratio",
+            "95 % of the difference, us",
+            "p",
+        ),
+        (
+            (
+                f"{each.first}, {each.second}",
+                f"{each.samples}",
+                f"{each.first_median:.2f}",
+                f"{each.second_median:.2f}",
+                f"{each.ratio:.3f}",
+                f"{each.low:+,.0f} to {each.high:+,.0f}",
+                f"{each.p:.2f}",
+            )
+            for each in log_ins.names
+        ),
+    )
+    crowds = _table(
+        (
+            "log-ins at once",
+            "login-throttle",
+            "answered 200",
+            "seconds",
+            "lag ms: p50",
+            "p99",
+            "most",
+            "most before",
+            "most CPU ms at a stretch",
+        ),
+        (
+            (
+                f"{each.log_ins:,}",
+                each.throttle,
+                f"{each.good:,}",
+                f"{each.seconds:.1f}",
+                f"{each.lag.p50:.1f}",
+                f"{each.lag.p99:.1f}",
+                f"{each.lag.most:.1f}",
+                f"{each.idle.most:.1f}",
+                f"{each.lag.cpu:.1f}",
+            )
+            for each in log_ins.crowds
+        ),
+    )
+    return f"{names}\n\n{crowds}"
 
 
 def _read_row(read: Read) -> Iterator[str]:
