@@ -119,7 +119,7 @@ def jobyard_scheduling_providers() -> tuple[SchedulingProvider, ...]:
         scheduling_provider(
             name="local",
             api=1,
-            summary="Runs jobs as processes of the gateway's own machine.",
+            summary="Runs jobs as processes of the gateway's own machine and account.",
             config=LocalScheduling,
             open=_open,
             capabilities=(Capability.LOGS, Capability.CAPACITY),
