@@ -242,15 +242,18 @@ class Guarded(Generic[B]):
         if seconds <= 0:
             # The request has no time left for it: that is not the backend's doing.
             raise self._late(operation)
+        begun = False
         try:
             # What anyio.fail_after does, at half its cost.
             with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
                 async with limit or self._limiter:
+                    begun = True
                     result = await work(backend, scope)
             _check_in_time(scope)
         except TimeoutError:
             late = self._late(operation)
-            self._failed(late)
+            if begun:  # a crowd before the door is not the backend's doing either
+                self._failed(late)
             raise late from None
         except Unavailable as error:
             self._say(operation, error)

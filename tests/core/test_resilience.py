@@ -109,6 +109,36 @@ async def test_the_deadline_of_a_request_bounds_the_waiting() -> None:
         await guard.attempt("ask", never)
 
 
+async def test_a_crowd_that_waits_too_long_is_no_failure_of_the_backend() -> None:
+    clock = SystemClock()
+    guard = Guarded[Backend]("auth.test", clock, timeout=60, limit=1)
+    guard.opened(Backend())
+    late, holds, go_on = [], anyio.Event(), anyio.Event()
+
+    async def hold(_: Backend) -> None:
+        holds.set()
+        await go_on.wait()
+
+    async def wait() -> None:
+        with request_deadline(clock, 0.01):
+            try:
+                await guard.attempt("ask", Backend.ask)
+            except DeadlineExceeded as error:
+                late.append(error)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(guard.attempt, "hold", hold)
+        await holds.wait()
+        async with anyio.create_task_group() as crowd:
+            for _ in range(2 * FAILURES_TO_OPEN):
+                crowd.start_soon(wait)
+        assert guard.health.up
+        go_on.set()
+
+    assert len(late) == 2 * FAILURES_TO_OPEN
+    assert await guard.attempt("ask", Backend.ask) == "good"
+
+
 async def test_a_backend_that_is_not_open_says_why() -> None:
     guard = guarded(Backend())
     guard.closed("no such host")
