@@ -36,6 +36,10 @@ LOG: Final = logging.getLogger("jobyard.start")
 GRACE: Final = 10
 """Seconds that open requests have to end after SIGTERM; a second signal does not wait."""
 
+COLLECTIONS: Final = (2000, 10, 100)
+"""When garbage is collected (``gc.set_threshold``): the whole of it seldom, since that takes tens of
+milliseconds, in which nobody is answered."""
+
 
 def load_configuration(
     file: Path | None, host: str | None, port: int | None
@@ -136,6 +140,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         # What is there now stays: a collection that looks through all of it holds up the loop.
         gc.freeze()
+        gc.set_threshold(*COLLECTIONS)
         self._listens()
 
     @contextmanager

@@ -285,10 +285,11 @@ import gc
 import click
 
 echo = click.echo
-click.echo = lambda text: (print("kept", gc.get_freeze_count(), flush=True), echo(text))
+click.echo = lambda text: (print("kept", gc.get_freeze_count(), *gc.get_threshold(), flush=True), echo(text))
 """
     with running(tmp_path, *serve_arguments(tmp_path / "state"), script=script) as process:
         process.address()
 
-        assert int(process.wait_for(re.compile(r"kept (\d{5,})"))[1]) > 0
+        # Tens of thousands of objects, and the whole of the others seldom.
+        process.wait_for(re.compile(r"kept \d{5,} 2000 10 100"))
         assert process.end() == 0
