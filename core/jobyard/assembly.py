@@ -114,6 +114,7 @@ async def _context(gateway: Gateway, name: str, tasks: Background) -> Context:
         job_tokens=gateway.job_tokens,
         accounts=SqlAccountLedger(),
         tasks=tasks,
+        hidden=(gateway.deployment.state_dir.resolve(),),
     )
 
 

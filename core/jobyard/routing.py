@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -22,7 +23,9 @@ from jobyard.routes.submissions import SubmissionRoutes
 from jobyard.routes.tokens import TokenRoutes, token_schema
 from jobyard.routes.users import UserRoutes
 from jobyard.routes.virtual_clusters import VirtualClusterRoutes
+from jobyard.seams.enforcement import Enforcement, Enforcing
 from jobyard.seams.provider import Capability, Seam
+from jobyard.seams.scheduling import Scheduler
 from jobyard.services.guarded_storage import GuardedStorage
 from jobyard.services.readiness import Pingable, Readiness, Watched
 
@@ -120,10 +123,18 @@ def _operations(gateway: Gateway) -> OperationRoutes:
             anonymous_read=server.anonymous_read,
             anonymous_logs=server.anonymous_logs,
         ),
+        enforcement=partial(_enforcement, guards.scheduling),
         describe=partial(deployment.registry.describe, probe=True),
         identify=gateway.tokens.authenticate,
         addresses=gateway.addresses,
     )
+
+
+def _enforcement(scheduling: Guarded[Scheduler]) -> Sequence[Enforcement]:
+    backend: object = scheduling.backend
+    if isinstance(backend, Enforcing):
+        return backend.enforcement()
+    return ()
 
 
 def _chosen(loaded: Loaded) -> tuple[BackendInfo, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from attrs import frozen
@@ -76,6 +77,34 @@ class LocalScheduling:
         maximum=60,
         doc="The wait before the first retry that backs off, in seconds; it doubles each time, "
         "up to 300 times this.",
+    )
+
+    runtime: str = option(
+        default="auto",
+        choices=("auto", "bubblewrap", "process"),
+        doc="What tasks run in: a sandbox of bubblewrap's, which the gateway insists on; nothing, as "
+        "plain processes; or, with `auto`, the sandbox where it works on this machine.",
+    )
+    mounts: tuple[Path, ...] = option(
+        default=(),
+        example=["/data"],
+        doc="Folders that tasks may write into from inside the sandbox, beside their own.",
+    )
+    hidden: tuple[Path, ...] = option(
+        default=(),
+        example=["/etc/jobyard"],
+        doc="Files and folders that tasks do not see from inside the sandbox, beside the gateway's "
+        "state directory.",
+    )
+    enforce_limits: bool = option(
+        default=True,
+        doc="Whether a task that uses more memory than it asked for is ended.",
+    )
+    run_as: Mapping[str, str] = option(
+        default={},
+        example={"alice": "alice", "*": "jobs"},
+        doc="The Unix account that the tasks of each user run as, `*` that of all others. The "
+        "gateway has to be root, and to have bubblewrap. Without it tasks run as the gateway does.",
     )
 
     @property

@@ -24,7 +24,7 @@ from tests.e2e.processes import PATIENCE, until
 CONFIGURATION: Final = """
 accounts: {login-throttle: "off", recheck: 3600}
 board: {max-age: 0}
-scheduling: {local: {retry-backoff: 0.01, cpu-overcommit: 32}}
+scheduling: {local: {retry-backoff: 0.01, cpu-overcommit: 32, mounts: [marks]}}
 """
 """Nothing that a request does depends on when it comes, so that its points are always the same."""
 

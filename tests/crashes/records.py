@@ -163,10 +163,13 @@ def keepers_of(state: Path) -> Iterator[tuple[str, int]]:
 
 
 def shells_of(state: Path) -> Iterator[tuple[int, str]]:
-    """Give the pids of the processes of tasks, and the folders that they began in."""
+    """Give the pids of the processes of tasks, and the folders that they began in.
+
+    What holds a task, and is not its own, is left out.
+    """
     for process in psutil.process_iter():
         try:
-            environment = process.environ()
+            environment = {} if process.name() == "bwrap" else process.environ()
         except psutil.Error:
             continue
         folder = environment.get("HOME", "")

@@ -37,6 +37,13 @@ class Process:
         return self.folder / "state"
 
     @property
+    def marks(self) -> Path:
+        """Give a folder that tasks may write into."""
+        path = self.folder / "marks"
+        path.mkdir(exist_ok=True)
+        return path
+
+    @property
     def log(self) -> str:
         """Give what it wrote to its standard error so far, of all its runs."""
         path = self.folder / "stderr"

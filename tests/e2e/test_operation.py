@@ -60,7 +60,7 @@ def test_the_second_start_makes_nobody(gateway: Process) -> None:
 def test_sigterm_leaves_tasks_alone_and_the_next_start_finds_them(gateway: Process) -> None:
     token = gateway.log_in()
     gateway.submit(token, "long", TICKS)
-    gateway.submit(token, "short", "while [ ! -e ../go ]; do sleep 0.05; done; exit 7")
+    gateway.submit(token, "short", "while [ ! -e go ]; do sleep 0.05; done; exit 7")
     gateway.reaching("long", "RUNNING")
     gateway.reaching("short", "RUNNING")
     pids = {process.pid for process in processes_of(gateway, "long")}
@@ -69,7 +69,7 @@ def test_sigterm_leaves_tasks_alone_and_the_next_start_finds_them(gateway: Proce
     assert gateway.stop() == 0
     assert pids <= {process.pid for process in processes_of(gateway, "long")}
     # One of them ends while no gateway is there to see it.
-    (Path(processes_of(gateway, "short")[0].environ()["PWD"]).parent / "go").touch()
+    (Path(processes_of(gateway, "short")[0].environ()["PWD"]) / "go").touch()
     until(lambda: not processes_of(gateway, "short"))
     gateway.start()
 
@@ -80,10 +80,9 @@ def test_sigterm_leaves_tasks_alone_and_the_next_start_finds_them(gateway: Proce
     assert not processes_of(gateway, "long")
 
 
-def test_a_killed_gateway_loses_and_doubles_nothing(gateway: Process) -> None:
-    token = gateway.log_in()
-    marks = gateway.folder / "marks"
-    marks.mkdir()
+def test_a_killed_gateway_loses_and_doubles_nothing(sharing: Process) -> None:
+    token = sharing.log_in()
+    marks = sharing.marks
     accepted: list[str] = []
     stop = threading.Event()
 
@@ -93,7 +92,7 @@ def test_a_killed_gateway_loses_and_doubles_nothing(gateway: Process) -> None:
             number += 1
             name = f"job{number}"
             try:
-                gateway.submit(token, name, f"echo {name} >> {marks}/{name}")
+                sharing.submit(token, name, f"echo {name} >> {marks}/{name}")
             except (httpx.HTTPError, AssertionError):
                 return
             accepted.append(name)
@@ -101,19 +100,19 @@ def test_a_killed_gateway_loses_and_doubles_nothing(gateway: Process) -> None:
     thread = threading.Thread(target=submit)
     thread.start()
     until(lambda: len(accepted) >= 5)
-    gateway.kill()
+    sharing.kill()
     stop.set()
     thread.join(PATIENCE)
-    gateway.start()
+    sharing.start()
 
     for name in accepted:
-        assert gateway.reaching(name, "SUCCEEDED", "FAILED")["state"] == "SUCCEEDED"
-    known = {job["name"] for job in gateway.call("GET", "/jobs")}
+        assert sharing.reaching(name, "SUCCEEDED", "FAILED")["state"] == "SUCCEEDED"
+    known = {job["name"] for job in sharing.call("GET", "/jobs")}
     # The one that was under way when it was killed may be there too: once, or not at all.
     assert set(accepted) <= known
     assert len(known) <= len(accepted) + 1
     for name in known:
-        gateway.reaching(name, "SUCCEEDED")
+        sharing.reaching(name, "SUCCEEDED")
         assert (marks / name).read_text() == f"{name}\n"
 
 

@@ -48,7 +48,7 @@ def test_every_option_is_documented_and_every_number_bounded() -> None:
     for field in attrs.fields(LocalScheduling):
         constraint = constraint_of(field)
         assert constraint.doc.endswith(".")
-        if types[field.name] is not str:
+        if types[field.name] in (int, float, int | None):
             assert constraint.minimum is not None
             assert constraint.maximum is not None
 
@@ -64,6 +64,11 @@ def test_names_in_the_file_are_spelt_with_dashes() -> None:
         "ports",
         "grace-seconds",
         "retry-backoff",
+        "runtime",
+        "mounts",
+        "hidden",
+        "enforce-limits",
+        "run-as",
     ]
 
 

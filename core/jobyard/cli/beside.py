@@ -56,6 +56,7 @@ class Beside:
             job_tokens=_NoJobTokens(),
             accounts=SqlAccountLedger(),
             tasks=self.tasks,
+            hidden=(self.state_dir.resolve(),),
         )
 
 

@@ -28,6 +28,7 @@ from jobyard.routes.endpoint import (
     Success,
     json_answer,
 )
+from jobyard.seams.enforcement import Enforcement
 from jobyard.seams.provider import Seam
 from jobyard.services.readiness import PING_TIMEOUT, Readiness
 from jobyard.wire.job_request import MOST_TASKS
@@ -71,11 +72,13 @@ class OperationRoutes:
         readiness: Readiness,
         chosen: Sequence[BackendInfo],
         policy: Policy,
+        enforcement: Callable[[], Sequence[Enforcement]],
         describe: Describe,
         identify: Identify,
         addresses: Addresses,
     ) -> None:
         self._readiness = readiness
+        self._enforcement = enforcement
         self._info = _info(chosen, policy)
         self._describe = describe
         self._identify = identify
@@ -107,7 +110,11 @@ class OperationRoutes:
 
     async def info(self, _: Call) -> Answer:
         """Answer what a client may adapt to (N)."""
-        return json_answer(self._info)
+        points = [
+            {"what": each.what, "enforced": each.enforced, "how": each.how}
+            for each in self._enforcement()
+        ]
+        return json_answer({**self._info, "enforcement": points})
 
     async def plugins(self, call: Call) -> Answer:
         """Answer which plugins are installed, chosen and broken, to administrators (N)."""

@@ -164,7 +164,8 @@ class Context:
 
     ``storage`` reaches the chosen storage (a storage provider itself is given one that always
     raises ``NotSupported``); ``state_dir`` is a private folder that exists; ``public_url`` the
-    gateway's own address as tasks and callers reach it, without a slash at its end.
+    gateway's own address as tasks and callers reach it, without a slash at its end. ``hidden`` are
+    files and folders of the gateway's that nothing of a user's may see on its machine.
     """
 
     storage: Storage
@@ -177,3 +178,4 @@ class Context:
     job_tokens: JobTokens
     accounts: AccountLedger
     tasks: TaskOwner
+    hidden: tuple[Path, ...] = ()

@@ -57,6 +57,15 @@ class BackendInfo:
 
 
 @frozen
+class Enforced:
+    """Say whether something that a job asks for is made sure of on the cluster's machines."""
+
+    what: str = option(doc="What it is about, such as `memory`.")
+    enforced: bool = option(doc="Whether it is made sure of.")
+    how: str = option(doc="By which means, or why it is not.")
+
+
+@frozen
 class Limits:
     """Be what a client has to keep to."""
 
@@ -82,6 +91,9 @@ class Info:
     anonymous_read: bool = option(doc="Whether jobs can be read without a token.")
     anonymous_logs: bool = option(doc="Whether others than a job's owner can read its logs.")
     limits: Limits = option(doc="What a client has to keep to.")
+    enforcement: tuple[Enforced, ...] = option(
+        doc="What is made sure of of what a job asks for; empty where the scheduler does not tell."
+    )
 
 
 @frozen

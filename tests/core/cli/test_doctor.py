@@ -22,6 +22,7 @@ EVERYTHING = {
         "look at the machine",
         "look for a shell",
         "look for free ports",
+        "look at what holds tasks",
         "run a task",
     ],
     "storage.local": ["open the folder", "write a file", "read it", "remove it"],

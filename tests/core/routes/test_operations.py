@@ -14,6 +14,7 @@ from jobyard.registry import Installed
 from jobyard.resilience import Guarded
 from jobyard.routes.dispatch import Authenticate
 from jobyard.routes.operations import BackendInfo, OperationRoutes, Policy
+from jobyard.seams.enforcement import Enforcement
 from jobyard.seams.provider import Capability, Seam
 from jobyard.services.readiness import Readiness
 from jobyard.wire import operation_schemas
@@ -47,6 +48,9 @@ class Backend:
             raise self.error
 
 
+ENFORCEMENT = (Enforcement("memory", enforced=False, how="nothing does it"),)
+
+
 async def nobody_knows(_: str | None) -> Actor:
     raise UnknownError("The gateway's database does not answer.")
 
@@ -60,6 +64,7 @@ def routes(
         readiness=Readiness(backends, SystemClock()),
         chosen=CHOSEN,
         policy=POLICY,
+        enforcement=lambda: ENFORCEMENT,
         describe=lambda: describe,
         identify=identify,
         addresses=ADDRESSES,
@@ -200,9 +205,11 @@ async def test_a_client_learns_what_it_may_adapt_to() -> None:
             "longestTokenLifetime": 604_800,
             "upstreamTimeout": 10.0,
         },
+        "enforcement": [{"what": "memory", "enforced": False, "how": "nothing does it"}],
     }
     assert set(answer.json()) == fields(operation_schemas.Info)
     assert set(answer.json()["limits"]) == fields(operation_schemas.Limits)
+    assert set(answer.json()["enforcement"][0]) == fields(operation_schemas.Enforced)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from jobyard_backends.scheduling.local.book import Book, Edit, Entry
 from jobyard_backends.scheduling.local.folders import Folders
 from jobyard_backends.scheduling.local.gang import Gang
 from jobyard_backends.scheduling.local.launch import Launcher, LaunchFailed, Ready
+from jobyard_backends.scheduling.local.memory_watch import MemoryWatch
 from jobyard_backends.scheduling.local.ports import PortOffice
 from jobyard_backends.scheduling.local.records import (
     STOPPED,
@@ -58,6 +59,7 @@ class Tools:
     folders: Folders
     office: PortOffice
     threads: CapacityLimiter
+    memory: MemoryWatch | None = None
 
 
 class AttemptRun:
@@ -75,7 +77,7 @@ class AttemptRun:
         self._submission = submission
         self._gpus = gpus
         self._stop = stop
-        self._gang = Gang(tools.folders, tools.config.grace_seconds, tools.threads)
+        self._gang = Gang(tools.folders, tools.config.grace_seconds, tools.threads, tools.memory)
 
     async def run(self) -> None:
         """Do what is left of the attempt; safe to do again after a failure."""
@@ -141,9 +143,15 @@ class AttemptRun:
             await self._stop.wait()
             scope.cancel()
 
-        async with anyio.create_task_group() as group:
-            group.start_soon(work, group.cancel_scope)
-            group.start_soon(heed, group.cancel_scope)
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(work, group.cancel_scope)
+                group.start_soon(heed, group.cancel_scope)
+        except BaseException:
+            # The gateway goes just when they were ready: nobody else knows of the ports.
+            for each in ready:
+                each.held.close()
+            raise
         if failures:
             raise failures[0]
         return ready[0] if ready else None

@@ -16,6 +16,7 @@ from jobyard.errors import JobyardError
 from jobyard.seams.context import Context
 from jobyard.seams.diagnosis import Check
 from jobyard_backends.scheduling.local import process
+from jobyard_backends.scheduling.local.enclosure import enclose
 from jobyard_backends.scheduling.local.machine import inspect
 from jobyard_backends.scheduling.local.ports import HeldPorts
 from jobyard_backends.scheduling.local.settings import LocalSchedulingConfig
@@ -29,6 +30,8 @@ class _Examination:
 
     def __init__(self, config: LocalSchedulingConfig, context: Context) -> None:
         self._config = config
+        self._owner = context.state_dir
+        self._hidden = context.hidden
         self._folder = context.state_dir / ".doctor"
 
     async def machine(self) -> str:
@@ -48,6 +51,15 @@ class _Examination:
             message = f"none of {wanted[0]}-{wanted[-1]} is free"
             raise JobyardError(message)
         return f"{free} of the first {len(wanted)} are free"
+
+    async def bounds(self) -> str:
+        """Tell what is made sure of, and what is not."""
+        look = partial(enclose, self._config, self._owner, self._hidden, settle=False)
+        found = await to_thread.run_sync(look)
+        points = found.enforcement()
+        kept = ", ".join(f"{each.what} ({each.how})" for each in points if each.enforced)
+        free = ", ".join(f"{each.what} ({each.how})" for each in points if not each.enforced)
+        return f"enforced: {kept or 'nothing'}; not enforced: {free or 'nothing'}"
 
     async def task(self) -> str:
         """Run a task that does nothing, under a keeper of its own."""
@@ -77,6 +89,11 @@ async def diagnosis(
         Check("look at the machine", steps.machine),
         Check("look for a shell", steps.shell, "Install bash."),
         Check("look for free ports", steps.ports, "Choose another range with 'ports'."),
+        Check(
+            "look at what holds tasks",
+            steps.bounds,
+            "Install bubblewrap, or choose another 'runtime' or 'run-as'.",
+        ),
         Check(
             "run a task",
             steps.task,

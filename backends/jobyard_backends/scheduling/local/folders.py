@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
 from jobyard.domain.job import SubmissionId
+from jobyard_backends.scheduling.local.bubblewrap import Account
 
 _LONGEST_ROLE: Final = 200
 _MODE: Final = 0o700
@@ -73,3 +75,10 @@ class Folders:
         for folder in self._root.iterdir():
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def hand_over(task: Path, account: Account) -> None:
+    """Give what a task may write to the account that it runs as."""
+    for name in ("work", "tmp"):
+        for path in (task / name, *(task / name).rglob("*")):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -12,6 +13,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from jobyard_backends.scheduling.local import process
 from jobyard_backends.scheduling.local.folders import Folders
+from jobyard_backends.scheduling.local.memory_watch import MemoryWatch
 from jobyard_backends.scheduling.local.records import (
     AttemptRecord,
     JobRecord,
@@ -36,7 +38,14 @@ class Gang:
 
     Teller: TypeAlias = MemoryObjectSendStream[News]
 
-    def __init__(self, folders: Folders, grace: float, threads: CapacityLimiter) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        grace: float,
+        threads: CapacityLimiter,
+        memory: MemoryWatch | None = None,
+    ) -> None:
+        self._memory = memory
         self._folders = folders
         self._grace = grace
         self._threads = threads
@@ -64,18 +73,27 @@ class Gang:
     ) -> None:
         outlook = self._tasks[task.key]
         if isinstance(outlook, process.Running):
-            await outlook.wait()
             folder = self._folder(record, attempt, task)
+            with self._watched(outlook, folder, record.role(task.role).memory_mb):
+                await outlook.wait()
             found = await self._find(folder)
             outlook = process.Lost("its keeper is gone") if _runs(found) else found
         if isinstance(outlook, process.Ended):
-            await send.send((task.key, outlook, ""))
+            why = f"task {task.role}[{task.index}] {outlook.reason}" if outlook.reason else ""
+            await send.send((task.key, outlook, why))
         elif isinstance(outlook, process.Lost):
             mark = container_id(record, attempt.number, task.role, task.index)
             await self._kill(mark)
             code = NODE_LOST if outlook.node_lost else KEEPER_LOST
             reason = f"task {task.role}[{task.index}] is lost: {outlook.reason}"
             await send.send((task.key, process.Ended(code, attempt.launched_at or 0), reason))
+
+    def _watched(
+        self, running: process.Running, folder: Path, memory_mb: int
+    ) -> AbstractContextManager[None]:
+        if self._memory is None:
+            return nullcontext()
+        return self._memory.over(running, folder, memory_mb)
 
     async def end(self, record: JobRecord, attempt: AttemptRecord) -> None:
         """End every task that still runs, all at once, and return when they are dead."""

@@ -7,10 +7,13 @@ every task, and starts in half the time without ``json``. In the folder it finds
 
 - ``keeper.json``: its pid, start time and the machine's boot id. It is linked into place, which
   fails where the gateway has given the task up meanwhile: then nothing is run.
-- ``exit``: the exit code and the time, renamed into place when no process of the task is left.
+- ``exit``: the exit code, the time and, where there is more to say, why; renamed into place when
+  no process of the task is left.
 
-SIGTERM is passed on to every process of the task, and after the grace comes SIGKILL. Processes
-whose parent has ended become the keeper's children, so that none escapes.
+SIGTERM is passed on to every process of the task, and after the grace comes SIGKILL; SIGUSR1 is
+SIGKILL at once, for which the gateway wrote the code and the reason into ``verdict``. Processes
+whose parent has ended become the keeper's children, so that none escapes. The keeper itself is in
+none of the task's control groups, which it removes at the end.
 """
 
 from __future__ import annotations
@@ -27,7 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PR_SET_CHILD_SUBREAPER = 36
-_WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+_WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1}
+MEMORY_EXCEEDED = -7122
+"""The exit code of a task that used more memory than it asked for."""
+
 _TICKS_FIELD = 19
 _PARENT_FIELD = 1
 _NOT_RUN = 126
@@ -97,8 +103,10 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def _signal_all(number: int) -> None:
+def _signal_all(number: int, spared: set[int]) -> None:
     for pid in descendants(os.getpid()):
+        if pid in spared:
+            continue
         try:
             os.kill(pid, number)
         except (ProcessLookupError, PermissionError):
@@ -110,9 +118,14 @@ def _code(status: int) -> int:
     return 128 - code if code < 0 else code
 
 
-def _run_command(folder: str, argv: list[str], environment: dict[str, str]) -> None:
+def _run_command(
+    folder: str, argv: list[str], environment: dict[str, str], cgroups: list[str]
+) -> None:
     """Become the task; does not return."""
     try:
+        for cgroup in cgroups:
+            with open(f"{cgroup}/cgroup.procs", "w", encoding="ascii") as file:  # noqa: PTH123
+                file.write("0")
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         os.setpgid(0, 0)
@@ -130,11 +143,16 @@ def _run_command(folder: str, argv: list[str], environment: dict[str, str]) -> N
 
 
 class Keeper:
-    """Wait for the task, its stop, or both."""
+    """Wait for the task, its stop, or both.
 
-    def __init__(self, main: int, grace: float) -> None:
+    A ``wrapped`` task's own processes are those of a sandbox, whose two outermost hold it: they
+    are killed, but never asked to end, since all would end with them at once.
+    """
+
+    def __init__(self, main: int, grace: float, *, wrapped: bool = False) -> None:
         self._main = main
         self._grace = grace
+        self._wrapped = wrapped
         self._kill_at: float | None = None
         self._main_code: int | None = None
         self._alone = False
@@ -158,10 +176,17 @@ class Keeper:
             left = max(0.0, self._kill_at - time.monotonic())
             caught = signal.sigtimedwait(_WATCHED, left)
             number = signal.SIGCHLD if caught is None else caught.si_signo
-        if number != signal.SIGCHLD and self._kill_at is None:
+        if number == signal.SIGUSR1:
+            self._kill_at = time.monotonic()
+        elif number != signal.SIGCHLD and self._kill_at is None:
             self._kill_at = time.monotonic() + self._grace
-            _signal_all(signal.SIGTERM)
+            _signal_all(signal.SIGTERM, self._spared())
         self._reap()
+
+    def _spared(self) -> set[int]:
+        if not self._wrapped:
+            return set()
+        return {self._main, *descendants(self._main)[:1]}
 
     def _reap(self) -> None:
         while True:
@@ -180,9 +205,54 @@ class Keeper:
         give_up = time.monotonic() + _KILL_SECONDS
         self._reap()
         while not self._alone and time.monotonic() < give_up:
-            _signal_all(signal.SIGKILL)
+            _signal_all(signal.SIGKILL, set())
             signal.sigtimedwait({signal.SIGCHLD}, _KILL_PAUSE)
             self._reap()
+
+
+def _number(path: str, name: str = "") -> int:
+    """Give the number in a file of a control group, or behind a name in it; 0 where there is none."""
+    try:
+        with open(path, encoding="ascii") as file:  # noqa: PTH123
+            words = file.read().split()
+        return int(words[words.index(name) + 1] if name else words[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _out_of_memory(cgroups: list[str], memory_mb: int) -> str:
+    """Say how much memory a task used for which the kernel killed some of it, if it did."""
+    for cgroup in cgroups:
+        events = ("memory.events", "memory.oom_control")
+        if any(_number(f"{cgroup}/{name}", "oom_kill") for name in events):
+            peaks = ("memory.peak", "memory.max_usage_in_bytes")
+            used = max(_number(f"{cgroup}/{name}") for name in peaks) // (1024 * 1024)
+            return f"used {max(used, memory_mb):,} MB of {memory_mb:,} MB"
+    return ""
+
+
+def _judge(folder: str, code: int, spec: Mapping[str, object]) -> tuple[int, str]:
+    """Give the exit code, and why it is no other."""
+    try:
+        with open(f"{folder}/verdict", encoding="ascii") as file:  # noqa: PTH123
+            number, _, reason = file.read().partition(" ")
+        return int(number), reason
+    except (OSError, ValueError):
+        pass
+    cgroups, memory_mb = spec["cgroups"], spec["memory_mb"]
+    if code and isinstance(cgroups, list) and isinstance(memory_mb, int):
+        reason = _out_of_memory(cgroups, memory_mb)
+        if reason:
+            return MEMORY_EXCEEDED, reason
+    return code, ""
+
+
+def _remove_all(cgroups: list[str]) -> None:
+    for cgroup in cgroups:
+        try:
+            os.rmdir(cgroup)  # noqa: PTH106
+        except OSError:
+            continue  # the gateway looks for what is left when it starts
 
 
 def main(folder: str) -> None:
@@ -199,9 +269,12 @@ def main(folder: str) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     child = os.fork()
     if child == 0:
-        _run_command(folder, spec["argv"], spec["environment"])
-    code = Keeper(child, float(spec["grace"])).watch()
-    _write(f"{folder}/exit.draft", {"code": code, "ended": time.time_ns() // 1_000_000})
+        _run_command(folder, spec["argv"], spec["environment"], spec["cgroups"])
+    code = Keeper(child, float(spec["grace"]), wrapped=spec["wrapped"]).watch()
+    code, reason = _judge(folder, code, spec)
+    end: dict[str, int | str] = {"code": code, "ended": time.time_ns() // 1_000_000}
+    _write(f"{folder}/exit.draft", {**end, "reason": reason} if reason else end)
+    _remove_all(spec["cgroups"])
     os.rename(f"{folder}/exit.draft", f"{folder}/exit")  # noqa: PTH104
 
 

@@ -27,7 +27,8 @@ from jobyard_backends.scheduling.local.code_folder import (
     folder_name,
     hand_out,
 )
-from jobyard_backends.scheduling.local.folders import Folders
+from jobyard_backends.scheduling.local.enclosure import Enclosure, NoAccount
+from jobyard_backends.scheduling.local.folders import Folders, hand_over
 from jobyard_backends.scheduling.local.ports import HeldPorts, PortOffice
 from jobyard_backends.scheduling.local.records import (
     AttemptRecord,
@@ -77,11 +78,13 @@ class Launcher:
         config: LocalSchedulingConfig,
         folders: Folders,
         office: PortOffice,
+        enclosure: Enclosure,
     ) -> None:
         self._context = context
         self._config = config
         self._folders = folders
         self._office = office
+        self._enclosure = enclosure
         self._threads = CapacityLimiter(4)
 
     async def prepare(self, record: JobRecord, attempt: AttemptRecord) -> Ready:
@@ -90,6 +93,10 @@ class Launcher:
         Raises:
             LaunchFailed: It cannot be done.
         """
+        try:
+            self._enclosure.account(record.job.submitter)
+        except NoAccount as error:
+            raise LaunchFailed(NOT_LAUNCHED, ExitType.NON_TRANSIENT, str(error)) from error
         try:
             placed, held = await self._office.lease(
                 app_id(record, attempt.number), record.job.config
@@ -160,18 +167,37 @@ class Launcher:
         ).reveal()
         try:
             for task in attempt.tasks:
-                folder = self._folder(record, attempt, task)
                 environment = self._environment(record, attempt, task, placement, token)
-                command = self._command(record, task)
                 ready.held.release([number for port in task.ports for number in port.numbers])
                 try:
-                    process.prepare(folder, command, environment, self._config.grace_seconds)
-                    started[task.key] = process.start(folder)
+                    started[task.key] = self._start_one(record, attempt, task, environment)
                 except OSError as error:
                     LOG.warning("a task of %s could not be started: %s", record.id, error)
         finally:
             ready.held.close()
         return started
+
+    def _start_one(
+        self,
+        record: JobRecord,
+        attempt: AttemptRecord,
+        task: TaskRecord,
+        environment: Mapping[str, str],
+    ) -> process.Running:
+        folder = self._folder(record, attempt, task)
+        role = record.role(task.role)
+        account = self._enclosure.account(record.job.submitter)
+        if account is not None:
+            hand_over(folder, account)
+        bounds = self._enclosure.bounds(
+            folder,
+            role,
+            name=container_id(record, attempt.number, task.role, task.index),
+            gpus=task.gpus,
+            account=account,
+        )
+        process.prepare(folder, role.command, environment, self._config.grace_seconds, bounds)
+        return process.start(folder)
 
     def _environment(
         self,
@@ -203,10 +229,6 @@ class Launcher:
             tasks={task.key: TaskPlace(ip=address, ports=task.ports) for task in attempt.tasks},
             app_id=app_id(record, attempt.number),
         )
-
-    @staticmethod
-    def _command(record: JobRecord, task: TaskRecord) -> str:
-        return next(role.command for role in record.job.config.task_roles if role.name == task.role)
 
     def _folder(self, record: JobRecord, attempt: AttemptRecord, task: TaskRecord) -> Path:
         return self._folders.task(record.id, attempt.number, task.role, task.index)

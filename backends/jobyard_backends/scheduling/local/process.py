@@ -29,14 +29,20 @@ MARK: Final = "PAI_CONTAINER_ID"
 
 _LONGEST_ARGUMENT: Final = 120_000
 _KILLED_WITHIN: Final = 10.0
+COMMAND: Final = "command"
+"""The file of a task's folder that holds a command which is too long for an argument."""
 
 
 @frozen
 class Ended:
-    """Say that a task has ended; ``at`` is in milliseconds since the epoch."""
+    """Say that a task has ended; ``at`` is in milliseconds since the epoch.
+
+    ``reason`` is there where the code is not the command's own.
+    """
 
     code: int
     at: int
+    reason: str = ""
 
 
 @frozen
@@ -79,15 +85,40 @@ class Running:
 Outlook = Running | Ended | Lost
 
 
-def prepare(folder: Path, command: str, environment: Mapping[str, str], grace: float) -> None:
+@frozen
+class Bounds:
+    """Be what holds a task: the words before its command, and control groups with its limits.
+
+    ``memory_mb`` is what it asked for. Without words nothing is before the command.
+    """
+
+    wrapper: tuple[str, ...] = ()
+    cgroups: tuple[Path, ...] = ()
+    memory_mb: int = 0
+
+
+def prepare(
+    folder: Path,
+    command: str,
+    environment: Mapping[str, str],
+    grace: float,
+    bounds: Bounds = Bounds(),
+) -> None:
     """Write what a keeper is to run into the folder of its task."""
     if len(command.encode()) > _LONGEST_ARGUMENT:
         # The kernel takes no longer argument; a file says the same.
-        (folder / "command").write_text(command, encoding="utf-8")
-        argv = ["/bin/bash", str(folder / "command")]
+        (folder / COMMAND).write_text(command, encoding="utf-8")
+        argv = ["/bin/bash", str(folder / COMMAND)]
     else:
         argv = ["/bin/bash", "-c", command]
-    document = {"argv": argv, "environment": dict(environment), "grace": grace}
+    document = {
+        "argv": [*bounds.wrapper, *argv],
+        "environment": dict(environment),
+        "grace": grace,
+        "wrapped": bool(bounds.wrapper),
+        "cgroups": [str(each) for each in bounds.cgroups],
+        "memory_mb": bounds.memory_mb,
+    }
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     descriptor = os.open(folder / "spec", flags, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -121,7 +152,8 @@ def read_end(folder: Path) -> Ended | None:
     """Give how a task ended, if its keeper wrote it."""
     try:
         document = json.loads((folder / "exit").read_bytes())
-        return Ended(int(document["code"]), int(document["ended"]))
+        reason = str(document.get("reason", ""))
+        return Ended(int(document["code"]), int(document["ended"]), reason)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
@@ -183,6 +215,14 @@ async def end(running: Running, grace: float) -> bool:
         await running.wait()
         return True
     return False
+
+
+def condemn(folder: Path, running: Running, code: int, reason: str) -> None:
+    """Have a task killed at once, and its end told with a code and an ASCII reason of ours; blocks."""
+    draft = folder / "verdict.draft"
+    draft.write_text(f"{code} {reason}", encoding="ascii")
+    draft.rename(folder / "verdict")
+    running.signal(signal.SIGUSR1)
 
 
 async def kill(running: Running) -> None:

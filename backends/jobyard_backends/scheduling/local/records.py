@@ -7,7 +7,7 @@ import enum
 from attrs import evolve, field, frozen
 
 from jobyard.domain.completion import RoleProgress
-from jobyard.domain.job import JobSubmission, SubmissionId
+from jobyard.domain.job import JobSubmission, SubmissionId, TaskRole
 from jobyard.domain.states import EXIT_STOPPED, ExecutionType
 from jobyard.domain.status import AttemptExit, ExitType, RetryCounts, TaskPorts
 
@@ -116,6 +116,17 @@ class JobRecord:
     def attempt(self) -> int:
         """Give the number of the last attempt, from 0; before the first it is 0 too."""
         return max(0, self.attempts - 1)
+
+    def role(self, name: str) -> TaskRole:
+        """Give a task role of the job.
+
+        Raises:
+            KeyError: It has none of that name.
+        """
+        for role in self.job.config.task_roles:
+            if role.name == name:
+                return role
+        raise KeyError(name)
 
     def ended(self, exit_code: int, at: int) -> JobRecord:
         """Give the job as one that is over."""

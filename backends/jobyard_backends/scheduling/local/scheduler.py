@@ -16,6 +16,7 @@ from jobyard.domain.states import ExecutionType
 from jobyard.domain.status import JobStatus, JobSummary, WaitingReason
 from jobyard.domain.virtual_cluster import CapacityPlan, QuotaState, VirtualClusterState
 from jobyard.errors import NotFound, Unavailable
+from jobyard.seams.enforcement import Enforcement
 from jobyard.seams.scheduling import (
     ByteRange,
     JobExists,
@@ -30,6 +31,7 @@ from jobyard.seams.scheduling import (
 from jobyard_backends.scheduling.local import views
 from jobyard_backends.scheduling.local.attempt import Tools
 from jobyard_backends.scheduling.local.book import Book, Edit, Entry
+from jobyard_backends.scheduling.local.enclosure import Enclosure
 from jobyard_backends.scheduling.local.fitness import Fitness
 from jobyard_backends.scheduling.local.logs import LogReader
 from jobyard_backends.scheduling.local.machine import Machine
@@ -41,11 +43,17 @@ LOG: Final = logging.getLogger("jobyard.scheduling.local")
 
 
 class LocalScheduler:
-    """Run jobs on this machine; implements ``Scheduler`` and ``LogSource``."""
+    """Run jobs on this machine; implements ``Scheduler``, ``LogSource`` and ``Enforcing``."""
 
     def __init__(
-        self, tools: Tools, machine: Machine, shares: Shares, supervisor: Supervisor
+        self,
+        tools: Tools,
+        machine: Machine,
+        shares: Shares,
+        supervisor: Supervisor,
+        enclosure: Enclosure,
     ) -> None:
+        self._enclosure = enclosure
         self._book: Book = tools.book
         self._clock: Clock = tools.clock
         self._address = tools.config.address
@@ -55,6 +63,10 @@ class LocalScheduler:
         self._supervisor = supervisor
         self._fitness = Fitness(machine, shares, supervisor, tools.clock)
         self._logs = LogReader()
+
+    def enforcement(self) -> Sequence[Enforcement]:
+        """Say what is made sure of on this machine, and what is not."""
+        return self._enclosure.enforcement()
 
     async def submit(self, job: JobSubmission) -> None:
         """Take a job over, durably; one that is here already is good.

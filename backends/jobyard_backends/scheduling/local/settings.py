@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from attrs import frozen
@@ -60,6 +62,31 @@ class LocalSchedulingConfig(Protocol):
         """Give the seconds of the first back-off."""
         ...
 
+    @property
+    def runtime(self) -> str:
+        """Give what tasks run in: ``auto``, ``bubblewrap`` or ``process``."""
+        ...
+
+    @property
+    def mounts(self) -> tuple[Path, ...]:
+        """Give the folders that tasks may write into beside their own."""
+        ...
+
+    @property
+    def hidden(self) -> tuple[Path, ...]:
+        """Give what tasks do not see, beside what the gateway hides by itself."""
+        ...
+
+    @property
+    def enforce_limits(self) -> bool:
+        """Tell whether a task that uses more memory than it asked for is ended."""
+        ...
+
+    @property
+    def run_as(self) -> Mapping[str, str]:
+        """Give users' Unix accounts; ``*`` is everybody else's."""
+        ...
+
 
 @frozen
 class LocalSchedulingSettings:
@@ -74,3 +101,8 @@ class LocalSchedulingSettings:
     port_numbers: range = range(20_000, 30_000)
     grace_seconds: float = 10.0
     retry_backoff: float = 1.0
+    runtime: str = "auto"
+    mounts: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    enforce_limits: bool = True
+    run_as: Mapping[str, str] = {}

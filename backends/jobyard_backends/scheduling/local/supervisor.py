@@ -97,6 +97,8 @@ class Supervisor:
             with self._scope:
                 async with anyio.create_task_group() as group:
                     self._resume(group)
+                    if self._tools.memory is not None:
+                        group.start_soon(self._tools.memory.run)
                     self._begun.set()
                     await self._loop(group)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 from pathlib import Path
@@ -86,12 +87,12 @@ async def test_failures_are_retried_as_often_as_asked(either_world: World) -> No
 
 
 async def test_a_lost_task_is_the_platforms_failure_and_is_retried(world: World) -> None:
-    job = world.job(role("test -e ../../again && exit 0; echo $PPID > ppid; sleep 60"))
+    job = world.job(role(SLEEP))
     async with world.open() as scheduler:
         await scheduler.submit(job)
-        # The command's parent is its keeper.
-        parent = int(await appearing(world.folder(job) / "work" / "ppid"))
-        os.kill(parent, signal.SIGKILL)
+        await appearing(world.folder(job) / "stdout")
+        keeper = json.loads((world.folder(job) / "keeper.json").read_text())["pid"]
+        os.kill(keeper, signal.SIGKILL)
         status = await reaching(scheduler, job, lambda each: each.summary.retries.platform == 1)
         await scheduler.stop(job.ref, OWNER, operation())
 

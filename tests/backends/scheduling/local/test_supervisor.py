@@ -40,10 +40,12 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[4]
 
 
-async def test_two_hundred_queued_jobs_drain_in_order(world: World) -> None:
-    log = world.state_dir / "order"
+async def test_two_hundred_queued_jobs_drain_in_order(world: World, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    log = shared / "order"
     jobs = [world.job(role(f"echo {n} >> {log}"), name=f"job{n}") for n in range(200)]
-    async with world.open(cpus=1) as scheduler:
+    async with world.open(cpus=1, mounts=(shared,)) as scheduler:
         for job in jobs:
             await scheduler.submit(job)
         await ended(scheduler, jobs[-1], within=150)

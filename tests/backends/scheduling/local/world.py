@@ -141,6 +141,7 @@ class World:
             job_tokens=FixedTokens(),
             accounts=NoAccounts(),
             tasks=tasks,
+            hidden=(self.state_dir.resolve(),),
         )
 
     def job(

@@ -1,0 +1,182 @@
+"""What holds tasks on this machine: a sandbox, control groups, a watch; tried when it is opened."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from jobyard.domain.job import TaskRole
+from jobyard.errors import LoadError
+from jobyard.seams.enforcement import Enforcement
+from jobyard_backends.scheduling.local.bubblewrap import Account, Sandbox, find_program
+from jobyard_backends.scheduling.local.cgroups import Cgroups, find_cgroups
+from jobyard_backends.scheduling.local.process import Bounds
+from jobyard_backends.scheduling.local.settings import LocalSchedulingConfig
+
+EVERYBODY: Final = "*"
+"""The key of the account for all users that have none of their own."""
+
+_NAME: Final = "local"
+
+
+class NoAccount(Exception):
+    """Report a user for whom no Unix account is configured."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"scheduling.local.run-as names no Unix account for {username}")
+
+
+@frozen
+class Enclosure:
+    """Hold tasks: by a sandbox, by control groups, or, where ``watched``, by a look at them.
+
+    ``accounts`` are the Unix accounts of users; without any, tasks run as the gateway does.
+    """
+
+    sandbox: Sandbox | None
+    why_no_sandbox: str
+    cgroups: Cgroups | None
+    why_no_cgroups: str
+    limited: bool = True
+    accounts: Mapping[str, Account] = {}
+
+    @property
+    def watched(self) -> bool:
+        """Tell whether the gateway itself has to look at how much memory tasks use."""
+        return self.limited and self.cgroups is None
+
+    def account(self, username: str) -> Account | None:
+        """Give the account that a user's tasks run as; ``None`` is the gateway's own.
+
+        Raises:
+            NoAccount: There is none for this user.
+        """
+        if not self.accounts:
+            return None
+        found = self.accounts.get(username, self.accounts.get(EVERYBODY))
+        if found is None:
+            raise NoAccount(username)
+        return found
+
+    def bounds(
+        self,
+        folder: Path,
+        role: TaskRole,
+        *,
+        name: str,
+        gpus: Sequence[int],
+        account: Account | None,
+    ) -> Bounds:
+        """Make what holds the task of a folder; blocks.
+
+        ``name`` is no other task's.
+
+        Raises:
+            OSError: The kernel refuses the control group.
+        """
+        wrapper: tuple[str, ...] = ()
+        if self.sandbox is not None:
+            wrapper = self.sandbox.wrapper(folder, shm_mb=role.shm_mb, gpus=gpus, account=account)
+        groups: tuple[Path, ...] = ()
+        if self.cgroups is not None:
+            groups = self.cgroups.make(name, memory_mb=role.memory_mb, cpus=role.cpu_number)
+        return Bounds(wrapper, groups, role.memory_mb)
+
+    def enforcement(self) -> tuple[Enforcement, ...]:
+        """Say what is made sure of on this machine, and what is not."""
+        kernel = self.cgroups is not None
+        by_kernel = f"control groups, version {self.cgroups.version}" if self.cgroups else ""
+        by_sandbox = "bubblewrap" if self.sandbox else self.why_no_sandbox
+        memory = by_kernel or "a look once a second, while the gateway runs"
+        unlimited = "switched off by scheduling.local.enforce-limits"
+        return (
+            Enforcement("memory", self.limited, memory if self.limited else unlimited),
+            Enforcement("cpu", kernel, by_kernel or self.why_no_cgroups),
+            *(
+                Enforcement(what, self.sandbox is not None, by_sandbox)
+                for what in ("shared memory", "gpus", "files", "processes")
+            ),
+            Enforcement(
+                "unix account",
+                bool(self.accounts),
+                "scheduling.local.run-as" if self.accounts else "tasks run as the gateway does",
+            ),
+        )
+
+
+def enclose(
+    config: LocalSchedulingConfig, owner: Path, hidden: Sequence[Path], *, settle: bool = True
+) -> Enclosure:
+    """Find out what this machine has to hold tasks with; blocks.
+
+    ``owner`` is the scheduler's own folder, ``hidden`` what no task sees where there is a sandbox. Without ``settle`` nothing is changed
+    that outlasts the look.
+
+    Raises:
+        LoadError: It lacks what the configuration insists on.
+    """
+    sandbox, why_no_sandbox = _sandbox(config, hidden)
+    cgroups, why_no_cgroups = _cgroups(config, owner, settle=settle)
+    return Enclosure(
+        sandbox=sandbox,
+        why_no_sandbox=why_no_sandbox,
+        cgroups=cgroups,
+        why_no_cgroups=why_no_cgroups,
+        limited=config.enforce_limits,
+        accounts=_accounts(config, sandboxed=sandbox is not None),
+    )
+
+
+def _sandbox(config: LocalSchedulingConfig, hidden: Sequence[Path]) -> tuple[Sandbox | None, str]:
+    if config.runtime == "process":
+        return None, "switched off by scheduling.local.runtime"
+    program = find_program()
+    if program is None:
+        why: str | None = "bubblewrap is not installed"
+        sandbox = None
+    else:
+        sandbox = Sandbox(program, (*hidden, *config.hidden), config.mounts)
+        why = sandbox.trial()
+    if why is None:
+        return sandbox, ""
+    if config.runtime == "bubblewrap":
+        raise LoadError(_NAME, f"scheduling.local.runtime is bubblewrap: {why}")
+    return None, why
+
+
+def _cgroups(
+    config: LocalSchedulingConfig, owner: Path, *, settle: bool
+) -> tuple[Cgroups | None, str]:
+    if not config.enforce_limits:
+        return None, "switched off by scheduling.local.enforce-limits"
+    try:
+        return find_cgroups(owner, settle=settle), ""
+    except (OSError, ValueError) as error:
+        return None, f"control groups cannot be written: {error}"
+
+
+def _accounts(config: LocalSchedulingConfig, *, sandboxed: bool) -> Mapping[str, Account]:
+    if not config.run_as:
+        return {}
+    if os.geteuid() != 0:
+        raise LoadError(_NAME, "scheduling.local.run-as needs a gateway that runs as root")
+    if not sandboxed:
+        raise LoadError(_NAME, "scheduling.local.run-as needs bubblewrap")
+    return {user: _account(user, name) for user, name in config.run_as.items()}
+
+
+def _account(user: str, name: str) -> Account:
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        message = f"scheduling.local.run-as.{user}: this machine has no Unix account {name}"
+        raise LoadError(_NAME, message) from None
+    if found.pw_uid == 0:
+        message = f"scheduling.local.run-as.{user}: {name} is root, which runs no tasks"
+        raise LoadError(_NAME, message)
+    return Account(found.pw_uid, found.pw_gid)
