@@ -100,6 +100,12 @@ class LocalScheduling:
         default=True,
         doc="Whether a task that uses more memory than it asked for is ended.",
     )
+    log_size_mb: int = option(
+        default=1024,
+        minimum=1,
+        maximum=1_048_576,
+        doc="How many megabytes of each of a task's two logs are kept, the newest.",
+    )
     run_as: Mapping[str, str] = option(
         default={},
         example={"alice": "alice", "*": "jobs"},

@@ -68,6 +68,7 @@ def test_names_in_the_file_are_spelt_with_dashes() -> None:
         "mounts",
         "hidden",
         "enforce-limits",
+        "log-size-mb",
         "run-as",
     ]
 

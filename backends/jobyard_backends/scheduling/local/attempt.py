@@ -30,6 +30,7 @@ from jobyard_backends.scheduling.local.book import Book, Edit, Entry
 from jobyard_backends.scheduling.local.folders import Folders
 from jobyard_backends.scheduling.local.gang import Gang
 from jobyard_backends.scheduling.local.launch import Launcher, LaunchFailed, Ready
+from jobyard_backends.scheduling.local.log_room import LogRoom
 from jobyard_backends.scheduling.local.memory_watch import MemoryWatch
 from jobyard_backends.scheduling.local.ports import PortOffice
 from jobyard_backends.scheduling.local.records import (
@@ -59,6 +60,7 @@ class Tools:
     folders: Folders
     office: PortOffice
     threads: CapacityLimiter
+    room: LogRoom
     memory: MemoryWatch | None = None
 
 
@@ -77,7 +79,9 @@ class AttemptRun:
         self._submission = submission
         self._gpus = gpus
         self._stop = stop
-        self._gang = Gang(tools.folders, tools.config.grace_seconds, tools.threads, tools.memory)
+        self._gang = Gang(
+            tools.folders, tools.config.grace_seconds, tools.threads, tools.room, tools.memory
+        )
 
     async def run(self) -> None:
         """Do what is left of the attempt; safe to do again after a failure."""

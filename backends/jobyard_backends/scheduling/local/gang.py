@@ -13,6 +13,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from jobyard_backends.scheduling.local import process
 from jobyard_backends.scheduling.local.folders import Folders
+from jobyard_backends.scheduling.local.log_room import LogRoom
 from jobyard_backends.scheduling.local.memory_watch import MemoryWatch
 from jobyard_backends.scheduling.local.records import (
     AttemptRecord,
@@ -43,8 +44,10 @@ class Gang:
         folders: Folders,
         grace: float,
         threads: CapacityLimiter,
+        room: LogRoom,
         memory: MemoryWatch | None = None,
     ) -> None:
+        self._room = room
         self._memory = memory
         self._folders = folders
         self._grace = grace
@@ -74,8 +77,10 @@ class Gang:
         outlook = self._tasks[task.key]
         if isinstance(outlook, process.Running):
             folder = self._folder(record, attempt, task)
-            with self._watched(outlook, folder, record.role(task.role).memory_mb):
+            memory_mb = record.role(task.role).memory_mb
+            with self._watched(outlook, folder, memory_mb), self._room.of(folder):
                 await outlook.wait()
+            await self._room.trim(folder)
             found = await self._find(folder)
             outlook = process.Lost("its keeper is gone") if _runs(found) else found
         if isinstance(outlook, process.Ended):

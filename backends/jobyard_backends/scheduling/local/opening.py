@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -16,6 +17,7 @@ from jobyard_backends.scheduling.local.book import Book, Entry
 from jobyard_backends.scheduling.local.enclosure import Enclosure, enclose
 from jobyard_backends.scheduling.local.folders import Folders
 from jobyard_backends.scheduling.local.launch import Launcher
+from jobyard_backends.scheduling.local.log_room import LogRoom
 from jobyard_backends.scheduling.local.machine import inspect
 from jobyard_backends.scheduling.local.memory_watch import MemoryWatch
 from jobyard_backends.scheduling.local.ports import PortOffice
@@ -24,6 +26,8 @@ from jobyard_backends.scheduling.local.scheduler import LocalScheduler
 from jobyard_backends.scheduling.local.settings import LocalSchedulingConfig
 from jobyard_backends.scheduling.local.shares import Shares
 from jobyard_backends.scheduling.local.supervisor import Supervisor
+
+_MEGABYTE: Final = 1024 * 1024
 
 
 @asynccontextmanager
@@ -44,8 +48,9 @@ async def opened(config: LocalSchedulingConfig, context: Context) -> AsyncIterat
     )
     office = PortOffice(context.ports, config.address, config.port_numbers)
     launcher = Launcher(context, config, folders, office, enclosure)
+    room = LogRoom(config.log_size_mb * _MEGABYTE, threads)
     memory = MemoryWatch(threads) if enclosure.watched else None
-    tools = Tools(book, context.clock, config, launcher, folders, office, threads, memory)
+    tools = Tools(book, context.clock, config, launcher, folders, office, threads, room, memory)
     machine = inspect(config)
     supervisor = Supervisor(tools, machine, shares)
     context.tasks.spawn("the embedded scheduler", supervisor.run)

@@ -83,6 +83,11 @@ class LocalSchedulingConfig(Protocol):
         ...
 
     @property
+    def log_size_mb(self) -> int:
+        """Give how many megabytes of each of a task's logs are kept."""
+        ...
+
+    @property
     def run_as(self) -> Mapping[str, str]:
         """Give users' Unix accounts; ``*`` is everybody else's."""
         ...
@@ -105,4 +110,5 @@ class LocalSchedulingSettings:
     mounts: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
     enforce_limits: bool = True
+    log_size_mb: int = 1024
     run_as: Mapping[str, str] = {}

@@ -97,6 +97,7 @@ class Supervisor:
             with self._scope:
                 async with anyio.create_task_group() as group:
                     self._resume(group)
+                    group.start_soon(self._tools.room.run)
                     if self._tools.memory is not None:
                         group.start_soon(self._tools.memory.run)
                     self._begun.set()
