@@ -55,6 +55,12 @@ class LocalScheduling:
         example="V100",
         doc="The model of the GPUs, which a job's `gpuType` has to name.",
     )
+    preempt: bool = option(
+        default=False,
+        doc="Whether jobs that run on capacity borrowed from another virtual cluster are stopped, "
+        "newest first, when that one needs its share. They are retried, without being counted. "
+        "Otherwise what is borrowed comes back as jobs end.",
+    )
     address: str = option(
         default="127.0.0.1",
         max_length=45,

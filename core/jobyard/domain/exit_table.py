@@ -80,6 +80,8 @@ _SPECS: Final = (
           "Ask for more memoryMB."),
     _user(-7122, "MemoryExceeded", "A task used more memory than it asked for.",
           "Ask for more memoryMB, or use less."),
+    _user(-7130, "RanTooLong", "The job ran longer than it said it would at most.",
+          "Say more in extras.maxRunSeconds, or nothing."),
     _unknown(-7150, "LaunchFailed", "The node could not start the task.",
              "Look at the diagnostics; submit again."),
     _user(-7250, "SupervisorFailed", "The job could not be prepared.",

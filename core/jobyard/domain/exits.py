@@ -15,7 +15,7 @@ __all__ = ["ExitMessages", "ExitSpec", "classify", "exit_messages", "exit_spec"]
 
 _CONFLICTS: Final = frozenset({-7103, -7252})
 _TRANSIENT: Final = frozenset({-7102, -7110, -7111, -7112, -7113, -7120, 137, 143, 193})
-_NON_TRANSIENT: Final = frozenset({-7121, -7122, 194})
+_NON_TRANSIENT: Final = frozenset({-7121, -7122, -7130, 194})
 _LONGEST_RUNTIME_ERROR: Final = 16 * 1024
 """Characters of YAML that are read at most: what a task wrote must not hold up the gateway."""
 _DEEPEST: Final = 32

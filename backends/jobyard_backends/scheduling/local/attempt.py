@@ -29,6 +29,7 @@ from jobyard.domain.status import AttemptExit, ExitType
 from jobyard_backends.scheduling.local.book import Book, Edit, Entry
 from jobyard_backends.scheduling.local.folders import Folders
 from jobyard_backends.scheduling.local.gang import Gang
+from jobyard_backends.scheduling.local.halt import Halt
 from jobyard_backends.scheduling.local.launch import Launcher, LaunchFailed, Ready
 from jobyard_backends.scheduling.local.log_room import LogRoom
 from jobyard_backends.scheduling.local.memory_watch import MemoryWatch
@@ -65,20 +66,20 @@ class Tools:
 
 
 class AttemptRun:
-    """Bring one attempt to its end; ``stop`` is set when its job is to be stopped."""
+    """Bring one attempt to its end; ``halt`` tells when that has to be at once."""
 
     def __init__(
         self,
         tools: Tools,
         submission: SubmissionId,
         gpus: Mapping[tuple[str, int], tuple[int, ...]],
-        stop: anyio.Event,
+        halt: Halt,
     ) -> None:
         self._tools = tools
         self._book = tools.book
         self._submission = submission
         self._gpus = gpus
-        self._stop = stop
+        self._halt = halt
         self._gang = Gang(
             tools.folders, tools.config.grace_seconds, tools.threads, tools.room, tools.memory
         )
@@ -122,7 +123,7 @@ class AttemptRun:
             told = AttemptExit(exit_type=failure.exit_type, diagnostics=failure.reason)
             return await self._change(partial(self._verdict, code=failure.code, told=told))
         if ready is None:
-            return await self._change(self._stopped)
+            return await self._change(self._halted)
         try:
             entry = await self._change(partial(self._launched, ready=ready))
             if entry.record.phase is Phase.RUNNING:
@@ -132,7 +133,7 @@ class AttemptRun:
         return entry
 
     async def _prepare(self, entry: Entry) -> Ready | None:
-        """Make the tasks ready; ``None`` where the job is stopped meanwhile."""
+        """Make the tasks ready; ``None`` where the job is to end meanwhile."""
         ready: list[Ready] = []
         failures: list[LaunchFailed] = []
 
@@ -144,7 +145,7 @@ class AttemptRun:
             scope.cancel()
 
         async def heed(scope: anyio.CancelScope) -> None:
-            await self._stop.wait()
+            await self._halt.wait()
             scope.cancel()
 
         try:
@@ -186,7 +187,7 @@ class AttemptRun:
 
     async def _heed_stop(self, send: Gang.Teller) -> None:
         with send:
-            await self._stop.wait()
+            await self._halt.wait()
             await send.send(None)
 
     def _note(self, entry: Entry, *, news: list[Gang.News]) -> Edit | None:
@@ -205,6 +206,8 @@ class AttemptRun:
             edit = self._stopped(noted)
         else:
             edit = self._judge(noted, "; ".join(reasons) or None)
+            if edit.record.phase is Phase.RUNNING and self._halt.cut is not None:
+                edit = self._halted(noted)
         return evolve(edit, ended=ended)
 
     def _judge(self, entry: Entry, reason: str | None) -> Edit:
@@ -220,6 +223,12 @@ class AttemptRun:
             trigger_index=verdict.trigger_index,
         )
         return self._verdict(entry, code=verdict.exit_code, told=told)
+
+    def _halted(self, entry: Entry) -> Edit:
+        cut = self._halt.cut
+        if cut is None or entry.record.stopping:
+            return self._stopped(entry)
+        return self._verdict(entry, code=cut.code, told=cut.told)
 
     def _stopped(self, entry: Entry) -> Edit:
         return self._verdict(entry, code=EXIT_STOPPED, told=STOPPED)

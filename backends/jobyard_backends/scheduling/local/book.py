@@ -18,6 +18,8 @@ from jobyard.errors import DeadlineExceeded
 from jobyard.seams.context import Store
 from jobyard.seams.scheduling import Presence, Snapshot
 from jobyard_backends.scheduling.local import rows, views
+from jobyard_backends.scheduling.local.promises import need_of
+from jobyard_backends.scheduling.local.queue import Queue
 from jobyard_backends.scheduling.local.records import (
     AttemptRecord,
     JobRecord,
@@ -55,9 +57,10 @@ class Book:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self.queue = Queue()
+        """Who waits, the back-off of a retry included."""
         self._entries: dict[SubmissionId, Entry] = {}
         self._names: dict[FrameworkName, SubmissionId] = {}
-        self._queued: set[SubmissionId] = set()
         self._summaries: dict[SubmissionId, JobSummary] = {}
         self._doubtful: set[SubmissionId] = set()
         self._locks: dict[SubmissionId, anyio.Lock] = {}
@@ -81,10 +84,6 @@ class Book:
         """Find a job by its name."""
         submission = self._names.get(name)
         return None if submission is None else self._entries[submission]
-
-    def queued(self) -> tuple[JobRecord, ...]:
-        """Give the jobs that wait, in no order."""
-        return tuple(self._entries[each].record for each in self._queued)
 
     def all(self) -> Iterable[Entry]:
         """Give all jobs, deleted ones that still end included."""
@@ -178,9 +177,9 @@ class Book:
         over = record.phase is Phase.ENDED
         self._entries[record.id] = Entry(record) if over else entry
         if record.phase is Phase.QUEUED and not record.forgotten:
-            self._queued.add(record.id)
+            self.queue.put(need_of(record))
         else:
-            self._queued.discard(record.id)
+            self.queue.discard(record.id)
         if record.forgotten:
             self._hide(record)
         else:
@@ -195,7 +194,7 @@ class Book:
 
     def _drop(self, submission: SubmissionId) -> None:
         entry = self._entries.pop(submission, None)
-        self._queued.discard(submission)
+        self.queue.discard(submission)
         if entry is not None:
             self._hide(entry.record)
         self._touch()

@@ -9,11 +9,12 @@ from jobyard.domain.job import JobConfig, JobSubmission
 from jobyard.domain.paths import storage_path
 from jobyard.domain.status import WaitingCode, WaitingReason
 from jobyard_backends.scheduling.local.code_folder import folder_name
-from jobyard_backends.scheduling.local.decisions import never, why_waiting
 from jobyard_backends.scheduling.local.machine import Machine
+from jobyard_backends.scheduling.local.promises import broken_promise, need_of
+from jobyard_backends.scheduling.local.reasons import never, why_waiting
 from jobyard_backends.scheduling.local.records import JobRecord, Phase
 from jobyard_backends.scheduling.local.shares import Shares
-from jobyard_backends.scheduling.local.supervisor import Supervisor, need_of
+from jobyard_backends.scheduling.local.supervisor import Supervisor
 
 
 class Fitness:
@@ -28,7 +29,13 @@ class Fitness:
         self._clock = clock
 
     def refusal(self, job: JobSubmission) -> WaitingReason | None:
-        """Say why a job could never run, or ``None`` where it could."""
+        """Say why a job is not taken, or ``None`` where it could run, and says nothing wrong."""
+        message = broken_promise(job.config)
+        if message is not None:
+            return WaitingReason(WaitingCode.LARGER_THAN_ANY_NODE, message)
+        return self._hopeless(job)
+
+    def _hopeless(self, job: JobSubmission) -> WaitingReason | None:
         config = job.config
         share = self._shares.get(config.virtual_cluster)
         message = self._wrong_gpus(config) or _wrong_code(job) or _wrong_ports(config)
@@ -57,10 +64,11 @@ class Fitness:
             return WaitingReason(
                 WaitingCode.BACK_OFF, f"The next attempt may start in {seconds} s."
             )
-        hopeless = self.refusal(record.job)
+        hopeless = self._hopeless(record.job)
         if hopeless is not None:
             return hopeless
-        return why_waiting(self._supervisor.board(self._supervisor.ready()), need_of(record))
+        need = need_of(record)
+        return why_waiting(self._supervisor.board(), need, self._supervisor.position(need))
 
 
 def _wrong_code(job: JobSubmission) -> str | None:

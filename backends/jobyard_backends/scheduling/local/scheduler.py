@@ -37,7 +37,7 @@ from jobyard_backends.scheduling.local.logs import LogReader
 from jobyard_backends.scheduling.local.machine import Machine
 from jobyard_backends.scheduling.local.records import AttemptRecord, JobRecord, Phase
 from jobyard_backends.scheduling.local.shares import Shares
-from jobyard_backends.scheduling.local.supervisor import Supervisor, need_of
+from jobyard_backends.scheduling.local.supervisor import Supervisor
 
 LOG: Final = logging.getLogger("jobyard.scheduling.local")
 
@@ -206,9 +206,9 @@ class LocalScheduler:
 
     async def quotas(self) -> QuotaState:
         """Give all virtual clusters, their shares and their usage."""
-        places = self._supervisor.places()
-        pending = [need_of(each) for each in self._book.queued() if each.id not in places]
-        return self._shares.state(self._machine.resources, self._supervisor.held(), pending)
+        held = [place.need for place in self._supervisor.places().values()]
+        pending = self._book.queue.lengths(without=self._supervisor.places())
+        return self._shares.state(self._machine.resources, held, pending)
 
     async def apply(self, plan: CapacityPlan) -> None:
         """Make a whole set of shares true, all or nothing.

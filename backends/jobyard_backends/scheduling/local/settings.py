@@ -43,6 +43,11 @@ class LocalSchedulingConfig(Protocol):
         ...
 
     @property
+    def preempt(self) -> bool:
+        """Tell whether borrowers are stopped for those who are owed their share."""
+        ...
+
+    @property
     def address(self) -> str:
         """Give the address under which tasks find one another."""
         ...
@@ -102,6 +107,7 @@ class LocalSchedulingSettings:
     memory_mb: int | None = None
     gpus: int | None = None
     gpu_type: str = ""
+    preempt: bool = False
     address: str = "127.0.0.1"
     port_numbers: range = range(20_000, 30_000)
     grace_seconds: float = 10.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import anyio
@@ -65,9 +65,9 @@ class Shares:
                 self._shares = shares
 
     def state(
-        self, machine: Resources, active: Sequence[Need], pending: Sequence[Need]
+        self, machine: Resources, active: Sequence[Need], pending: Mapping[str, int]
     ) -> QuotaState:
-        """Give all virtual clusters with what their jobs hold and wait for."""
+        """Give all virtual clusters with what their jobs hold, and how many of them wait."""
         return QuotaState(
             version=str(self._version),
             clusters=tuple(
@@ -78,14 +78,14 @@ class Shares:
 
 
 def _usage(
-    name: str, machine: Resources, active: Sequence[Need], pending: Sequence[Need]
+    name: str, machine: Resources, active: Sequence[Need], pending: Mapping[str, int]
 ) -> VirtualClusterUsage:
     holding = [need for need in active if need.cluster == name]
     used = total(holding)
     return VirtualClusterUsage(
         used_capacity=used.share_of(machine),
         active_jobs=len(holding),
-        pending_jobs=sum(1 for need in pending if need.cluster == name),
+        pending_jobs=pending.get(name, 0),
         resources=ResourcesUsed(memory=used.memory_mb, vcores=used.cpus, gpus=used.gpus),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import anyio
@@ -15,16 +15,13 @@ from jobyard.domain.job import SubmissionId
 from jobyard.domain.virtual_cluster import VirtualClusterShare
 from jobyard_backends.scheduling.local.attempt import AttemptRun, Tools
 from jobyard_backends.scheduling.local.book import Entry
-from jobyard_backends.scheduling.local.decisions import (
-    Board,
-    Need,
-    resources_of,
-    share_gpus,
-    starts,
-)
+from jobyard_backends.scheduling.local.decisions import Board, Held, Need, share_gpus
+from jobyard_backends.scheduling.local.halt import Halt, preempted, ran_too_long
 from jobyard_backends.scheduling.local.machine import Machine
+from jobyard_backends.scheduling.local.promises import need_of
 from jobyard_backends.scheduling.local.records import LIVE, JobRecord
 from jobyard_backends.scheduling.local.shares import Shares
+from jobyard_backends.scheduling.local.turns import starts, victims
 
 LOG: Final = logging.getLogger("jobyard.scheduling.local")
 
@@ -34,11 +31,18 @@ _LONGEST_PAUSE: Final = 30.0
 
 @frozen
 class Place:
-    """Be what a job holds of the machine; ``stop`` is set to have it stopped."""
+    """Be what a job holds of the machine.
+
+    ``since`` is when it got it, in milliseconds since the epoch, ``seen`` when this gateway first
+    saw it there, in monotonic seconds, and ``ran`` the milliseconds it had run by then.
+    """
 
     need: Need
     gpus: Mapping[tuple[str, int], tuple[int, ...]]
-    stop: anyio.Event = field(factory=anyio.Event)
+    since: int
+    seen: float
+    ran: int = 0
+    halt: Halt = field(factory=Halt)
 
 
 class Supervisor:
@@ -48,8 +52,8 @@ class Supervisor:
         self._tools = tools
         self._machine = machine
         self._shares = shares
+        self._grace = round(1000 * tools.config.grace_seconds)
         self._places: dict[SubmissionId, Place] = {}
-        self._needs: dict[SubmissionId, Need] = {}
         self._wake = anyio.Event()
         self._scope = anyio.CancelScope()
         self._begun = anyio.Event()
@@ -68,28 +72,39 @@ class Supervisor:
         """Have the processes of a job ended, if it has any."""
         place = self._places.get(submission)
         if place is not None:
-            place.stop.set()
+            place.halt.give()
 
-    def held(self) -> tuple[Need, ...]:
-        """Give what the jobs that have a place hold."""
-        return tuple(place.need for place in self._places.values())
-
-    def board(self, waiting: Iterable[JobRecord]) -> Board:
+    def board(self) -> Board:
         """Give what a decision is made from."""
         shares: dict[str, VirtualClusterShare] = {each.name: each for each in self._shares.all()}
-        needs = self._needs_of(waiting)
-        return Board(self._machine.resources, shares, self.held(), needs)
+        now = self._tools.clock.now()
+        held = tuple(self._held(submission, now) for submission in self._places)
+        lines = self._tools.book.queue.lines(now, without=self._places)
+        machine = self._machine.resources
+        return Board(machine, shares, held, lines, now, self._grace)
 
-    def _needs_of(self, waiting: Iterable[JobRecord]) -> tuple[Need, ...]:
-        # Kept from one look to the next, since of a long queue most stay as they were.
-        known, needs = self._needs, {}
-        for record in waiting:
-            need = known.get(record.id)
-            if need is None or need.since != record.queued_at:
-                need = need_of(record)
-            needs[record.id] = need
-        self._needs = needs
-        return tuple(needs.values())
+    def _held(self, submission: SubmissionId, now: int) -> Held:
+        place, leaving = self._places[submission], self._places[submission].halt.told
+        left = 0 if leaving else self._left(submission)
+        until = None if left is None else now + max(0, left) + self._grace + 1
+        return Held(place.need, place.since, until, leaving)
+
+    def _left(self, submission: SubmissionId) -> int | None:
+        """Give the milliseconds that a job may run on; ``None`` where it may for ever."""
+        place, entry = self._places[submission], self._tools.book.get(submission)
+        runs, clock = place.need.runs, self._tools.clock
+        if runs is None or entry is None or entry.attempt is None:
+            return runs
+        launched = entry.attempt.launched_at
+        if launched is None:
+            return runs
+        # A clock that is set forward ends nobody early: what has really passed is known, too.
+        passed = place.ran + round(1000 * (clock.monotonic() - place.seen))
+        return runs - min(passed, max(0, clock.now() - launched))
+
+    def position(self, need: Need) -> int:
+        """Give the place of a job in its line, from 1."""
+        return self._tools.book.queue.position(need, without=self._places)
 
     async def run(self) -> None:
         """Work until closed; tasks of jobs go on then."""
@@ -122,18 +137,27 @@ class Supervisor:
         for entry in self._tools.book.all():
             record = entry.record
             if record.phase in LIVE:
-                place = Place(need_of(record), _gpus(entry))
+                place = self._resumed(entry)
                 self._places[record.id] = place
                 if record.stopping:
-                    place.stop.set()
+                    place.halt.give()
                 group.start_soon(self._drive, record.id, place)
             elif record.forgotten:
                 group.start_soon(self.remove, record.id)
+
+    def _resumed(self, entry: Entry) -> Place:
+        clock = self._tools.clock
+        now = clock.now()
+        launched = None if entry.attempt is None else entry.attempt.launched_at
+        ran = 0 if launched is None else max(0, now - launched)
+        need = need_of(entry.record)
+        return Place(need, _gpus(entry), launched or now, clock.monotonic(), ran)
 
     async def _loop(self, group: TaskGroup) -> None:
         while True:
             self._wake = anyio.Event()
             try:
+                self._end_overdue()
                 self._give_places(group)
             except Exception:
                 # The jobs that run are not to end for it.
@@ -141,30 +165,39 @@ class Supervisor:
             with anyio.move_on_after(self._next_due()):
                 await self._wake.wait()
 
-    def ready(self) -> tuple[JobRecord, ...]:
-        """Give the jobs that wait for nothing but a place, in the order of the queue."""
-        now = self._tools.clock.now()
-        return tuple(
-            record
-            for record in self._tools.book.queued()
-            # One whose last attempt is just being left is asked again when its place is free.
-            if record.queued_at <= now and record.id not in self._places
-        )
-
     def _next_due(self) -> float | None:
+        """Give the seconds until a back-off is over, or a job has run for as long as it may."""
         now = self._tools.clock.now()
-        due = [each.queued_at for each in self._tools.book.queued() if each.queued_at > now]
-        return max(0.001, (min(due) - now) / 1000) if due else None
+        due = self._tools.book.queue.next_due(now)
+        times = [] if due is None else [due - now]
+        for submission, place in self._places.items():
+            left = self._left(submission)
+            if left is not None and not place.halt.told:
+                times.append(left)
+        return max(1, min(times)) / 1000 if times else None
+
+    def _end_overdue(self) -> None:
+        for submission, place in self._places.items():
+            left = self._left(submission)
+            if left is not None and left <= 0 and place.need.runs is not None:
+                place.halt.give(ran_too_long(place.need.runs))
 
     def _give_places(self, group: TaskGroup) -> None:
-        ready = {record.id: record for record in self.ready()}
-        if not ready:
+        if not len(self._tools.book.queue):
             return
-        for need in starts(self.board(ready.values())):
-            record = ready[SubmissionId(need.key)]
-            place = Place(need, self._pick_gpus(record))
-            self._places[record.id] = place
-            group.start_soon(self._drive, record.id, place)
+        clock = self._tools.clock
+        for need in starts(self.board()):
+            submission = SubmissionId(need.key)
+            entry = self._tools.book.get(submission)
+            if entry is not None:
+                gpus = self._pick_gpus(entry.record)
+                place = Place(need, gpus, clock.now(), clock.monotonic())
+                self._places[submission] = place
+                group.start_soon(self._drive, submission, place)
+        if self._tools.config.preempt:
+            for held in victims(self.board()):
+                cut = preempted(held.need.cluster)
+                self._places[SubmissionId(held.need.key)].halt.give(cut)
 
     def _pick_gpus(self, record: JobRecord) -> dict[tuple[str, int], tuple[int, ...]]:
         taken = {
@@ -198,7 +231,7 @@ class Supervisor:
 
     async def _try(self, submission: SubmissionId, place: Place) -> bool:
         try:
-            await AttemptRun(self._tools, submission, place.gpus, place.stop).run()
+            await AttemptRun(self._tools, submission, place.gpus, place.halt).run()
         except Exception:
             LOG.exception("the job %s could not be brought on; it is tried again", submission)
             return False
@@ -217,12 +250,6 @@ class Supervisor:
     def places(self) -> Mapping[SubmissionId, Place]:
         """Give the jobs that hold a place."""
         return self._places
-
-
-def need_of(record: JobRecord) -> Need:
-    """Give a job as decisions see it."""
-    config = record.job.config
-    return Need(record.id, config.virtual_cluster, resources_of(config), record.queued_at)
 
 
 def _gpus(entry: Entry) -> dict[tuple[str, int], tuple[int, ...]]:

@@ -24,7 +24,7 @@ async def shares(store: SqlStore) -> Shares:
 
 
 def version(shares: Shares) -> str:
-    return shares.state(Resources(1, 1, 0), (), ()).version
+    return shares.state(Resources(1, 1, 0), (), {}).version
 
 
 async def test_the_first_is_default_with_everything(shares: Shares) -> None:
@@ -78,9 +78,8 @@ async def test_a_plan_that_makes_no_sense_is_refused(
 async def test_usage_is_of_the_jobs_that_hold_a_place_and_those_that_wait(shares: Shares) -> None:
     await shares.apply(CapacityPlan(version(shares), (DEFAULT, VC1)))
     held = (Need("a", "vc1", Resources(2, 100, 1), 0), Need("b", "vc1", Resources(1, 300, 0), 0))
-    waits = (Need("c", "default", Resources(1, 1, 0), 0),)
 
-    state = shares.state(Resources(10, 1000, 4), held, waits)
+    state = shares.state(Resources(10, 1000, 4), held, {"default": 1})
 
     default, vc1 = state.get("default"), state.get("vc1")
     assert default is not None
