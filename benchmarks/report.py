@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,6 +14,7 @@ from benchmarks.changing import COMMIT, Changed, Hashing
 from benchmarks.log_ins import LogIns
 from benchmarks.reading import Read
 from benchmarks.resources import Memory, Start
+from benchmarks.tables import table
 from jobyard import __version__
 
 
@@ -75,7 +76,7 @@ class Report:
         return "\n\n".join((self.machine.text(), *parts)) + "\n"
 
     def _reads(self) -> str:
-        return _table(
+        return table(
             (
                 "read",
                 "bytes",
@@ -98,7 +99,7 @@ class Report:
     def _changes(self) -> str:
         rows = [(each, "") for each in self.hashing.log_ins]
         rows += [(each, f"{COMMIT * 1e3:g} ms in each commit") for each in self.submissions]
-        table = _table(
+        lines = table(
             ("change", "clients", "/s", "CPU us", "p50 ms", "p99 ms", "with"),
             (
                 (
@@ -113,11 +114,11 @@ class Report:
                 for each, note in rows
             ),
         )
-        return f"{table}\n\nThe hash of a log-in alone: {self.hashing.hash:,.0f} CPU us."
+        return f"{lines}\n\nThe hash of a log-in alone: {self.hashing.hash:,.0f} CPU us."
 
     def _start(self) -> str:
         start = self.start
-        return _table(
+        return table(
             ("start", "ms"),
             (
                 ("python alone", f"{start.python:.0f}"),
@@ -128,7 +129,7 @@ class Report:
         )
 
     def _memory(self) -> str:
-        return _table(
+        return table(
             ("jobs", "resident MB", "peak MB"),
             (
                 (f"{each.jobs:,}", f"{each.resident:.0f}", f"{each.peak:.0f}")
@@ -138,7 +139,7 @@ class Report:
 
 
 def _log_ins(log_ins: LogIns) -> str:
-    names = _table(
+    names = table(
         (
             "names, wrong password",
             "samples of each",
@@ -161,7 +162,7 @@ def _log_ins(log_ins: LogIns) -> str:
             for each in log_ins.names
         ),
     )
-    crowds = _table(
+    crowds = table(
         (
             "log-ins at once",
             "login-throttle",
@@ -201,12 +202,3 @@ def _read_row(read: Read) -> Iterator[str]:
     yield f"{read.jobyard.rate:,.0f}"
     yield from (f"{each.p50:.1f}" for each in columns)
     yield from (f"{each.p99:.1f}" for each in columns)
-
-
-def _table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
-    return "\n".join([*lines, *map(_line, rows)])
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
