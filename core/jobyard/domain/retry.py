@@ -43,10 +43,10 @@ def decide(
     """
     if not _is_retried(retry_count, exit_type, counts):
         return None
-    if exit_type in _TRANSIENT and retry_count >= 0:
-        delay = back_off(counts.platform + counts.resource + 1, jitter)
-    elif retry_count < 0:
+    if retry_count < 0:
         delay = back_off(counts.total + 1, jitter)
+    elif exit_type in _TRANSIENT:
+        delay = back_off(counts.platform + counts.resource + 1, jitter)
     else:
         delay = 0.0
     return Retry(_counted(exit_type, counts), delay)

@@ -48,6 +48,12 @@ def test_default_may_be_drained_to_nothing() -> None:
     assert shares(plan)["default"] == (0, 100)
 
 
+def test_default_may_borrow_all_whatever_it_could_before() -> None:
+    bounded = QuotaState("7", (VirtualCluster(VirtualClusterShare("default", 60.0, 70.0)),))
+
+    assert shares(capacity.updated(bounded, "vc1", 40, 40))["default"] == (20, 100)
+
+
 def test_more_than_default_has_is_refused() -> None:
     with pytest.raises(NoEnoughQuota):
         capacity.updated(state(default=40, vc1=60), "vc2", 41, 100)
@@ -70,7 +76,7 @@ def test_a_change_keeps_whether_jobs_are_accepted() -> None:
 
 
 def test_an_unknown_one_can_neither_be_removed_nor_stopped() -> None:
-    with pytest.raises(NoVirtualCluster):
+    with pytest.raises(NoVirtualCluster, match="vc1"):
         capacity.removed(state(default=100), "vc1")
     with pytest.raises(NoVirtualCluster):
         capacity.in_state(state(default=100), "vc1", STOPPED)

@@ -137,6 +137,19 @@ def test_the_threshold_that_was_reached_first_decides_a_role() -> None:
     )
 
 
+def test_a_role_succeeds_with_the_success_that_reaches_its_minimum() -> None:
+    role = RoleProgress("r", 3, min_failed=None, min_succeeded=2, ended=((1, 0), (2, 5)))
+
+    assert decide([role]) is None
+    assert decide([evolve(role, ended=(*role.ended, (0, 0)))]) == Verdict(
+        success=True,
+        exit_code=0,
+        trigger_message="SucceededTaskCount 2 has reached MinSucceededTaskCount 2 in TaskRole [r]",
+        trigger_role="r",
+        trigger_index=0,
+    )
+
+
 @pytest.mark.parametrize(
     ("ended", "over"),
     [((), False), (((0, 5),), False), (((0, 5), (1, 0)), False), (((0, 5), (2, 6)), True)],

@@ -227,6 +227,15 @@ def test_a_role_or_a_task_that_is_not_there_has_no_environment() -> None:
             environment(submission(), role, index)
 
 
+def test_a_role_that_the_job_lacks_has_no_environment_though_it_is_placed() -> None:
+    with pytest.raises(KeyError, match="worker"):
+        task_environment(submission(SERVER), placed(submission()), "worker", 0, "container")
+
+
+def test_a_label_without_a_port_is_an_empty_variable() -> None:
+    assert TaskPlace(IP, ()).first("http") == ""
+
+
 names = st.text("ab_.~1", min_size=1, max_size=6)
 
 

@@ -54,6 +54,16 @@ def test_a_transient_end_is_always_retried_and_never_counted_as_the_users(
     assert retry.delay >= 1.0
 
 
+@given(limit=st.integers(0, 5), kind=st.sampled_from(TRANSIENT), counts=counted)
+def test_with_a_limit_transient_ends_back_off_by_how_many_they_were(
+    limit: int, kind: ExitType, counts: RetryCounts
+) -> None:
+    retry = decide(limit, kind, counts)
+
+    assert retry is not None
+    assert retry.delay == back_off(counts.platform + counts.resource + 1, 0.0)
+
+
 @given(limit=st.integers(0, 40), counts=counted)
 def test_failures_of_unknown_kind_are_retried_at_once_up_to_the_limit(
     limit: int, counts: RetryCounts
