@@ -24,7 +24,7 @@ class Count:
     """What became of the mutants of one module, or of several."""
 
     made: int = 0
-    worded: int = 0
+    left_out: int = 0
     failed: int = 0
     slow: int = 0
     explained: int = 0
@@ -39,7 +39,7 @@ class Count:
     def __str__(self) -> str:
         return (
             f"{self.made} mutants: {self.failed} killed, {self.slow} killed by their slowness, "
-            f"{self.worded} of words left out, {self.explained} survived and are explained, "
+            f"{self.left_out} left out, {self.explained} survived and are explained, "
             f"{self.survived} survived"
         )
 
@@ -49,7 +49,11 @@ def examine(module: str, explained: Explained) -> Count:
     tests = tests_of(module)
     prepare(module, tests)
     mutants = list(mutants_of(module))
-    chosen = {mutant.name: mutant for mutant in mutants if not mutant.is_wording}
+    chosen = {
+        mutant.name: mutant
+        for mutant in mutants
+        if not mutant.is_wording and not explained.leaves_out(module, mutant)
+    }
     codes = run(module, list(chosen)) if chosen else {}
     alive = [chosen[name] for name, code in codes.items() if code in _UNNOTICED]
     known = [mutant for mutant in alive if explained.covers(module, mutant)]
@@ -59,7 +63,7 @@ def examine(module: str, explained: Explained) -> Count:
             print(f"  survived: {module} {mutant.function}\n{mutant.diff()}")
     return Count(
         made=len(mutants),
-        worded=len(mutants) - len(chosen),
+        left_out=len(mutants) - len(chosen),
         failed=len(chosen) - len(alive) - slow,
         slow=slow,
         explained=len(known),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobyard.domain.environment import (
@@ -173,6 +173,13 @@ def test_a_task_has_every_variable_of_the_contract_and_no_other() -> None:
     assert environment(submission()) == TABLE
 
 
+def test_a_task_is_told_the_thresholds_of_its_own_role() -> None:
+    seen = environment(submission(), "ps", 0)
+
+    assert seen["PAI_CURRENT_TASK_ROLE_MIN_FAILED_TASK_COUNT"] == "1"
+    assert seen["PAI_CURRENT_TASK_ROLE_MIN_SUCCEEDED_TASK_COUNT"] == ""
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [("a b$c\n", "a b$c\n"), ("", ""), (True, "true"), (False, "false"), (3, "3"), (0.5, "0.5")],
@@ -277,14 +284,17 @@ def test_no_environment_is_larger_than_was_told(job: JobSubmission) -> None:
     assert max(real) <= environment_size(job)
 
 
-@given(tasks=st.integers(1, 60))
-def test_the_told_size_is_close_to_the_real_one(tasks: int) -> None:
+@example(tasks=9)
+@example(tasks=11)
+@example(tasks=110)
+@given(tasks=st.integers(1, 120))
+def test_the_told_size_is_the_real_one_but_for_what_is_not_known_before(tasks: int) -> None:
     job = submission(evolve(WORKER, task_number=tasks))
 
     spare = environment_size(job) - real_size(job, "worker", tasks - 1)
 
-    # The name of the backend may have 64 characters, and an attempt ten digits.
-    assert 0 <= spare < 80
+    # The name of the backend may have 64 characters, an attempt ten digits, a list ends with ";".
+    assert spare == (64 - len("local")) + (10 - len("0")) + len(";")
 
 
 def test_a_size_is_told_without_building_anything() -> None:
@@ -310,16 +320,42 @@ def test_a_variable_that_the_kernel_does_not_take_is_named_with_its_field() -> N
     many_tasks = submission(evolve(SERVER, task_number=5990))
     long_env = submission(job_envs={"MINE": "x" * LONGEST_VARIABLE})
     long_path = submission(data_dir="x" * LONGEST_VARIABLE)
+    many_ports = submission(evolve(SERVER, ports=(PortRequest("x", 0, 21_840),)))
 
     (of_tasks,) = environment_problems(many_tasks)
     (of_env,) = environment_problems(long_env)
     (of_path,) = environment_problems(long_path)
+    (of_ports,) = environment_problems(many_ports)
 
     assert environment_size(many_tasks) < LARGEST_ENVIRONMENT
     assert of_tasks.path == "taskRoles"
     assert "PAI_TASK_ROLE_ps_HOST_LIST" in of_tasks.message
     assert of_env.path == "jobEnvs.MINE"
     assert of_path.path == "dataDir"
+    assert of_ports.path == "taskRoles"
+    assert "PAI_CONTAINER_HOST_PORT_LIST" in of_ports.message
+
+
+def test_what_is_exactly_as_large_as_the_kernel_takes_is_good() -> None:
+    longest = "x" * (LONGEST_VARIABLE - len("MINE=") - 1)
+    room = LARGEST_ENVIRONMENT - environment_size(submission(job_envs={"MINE": ""}))
+    hundred_thousand = "x" * (100_000 - len("X10=") - 1 - 8)
+    many = {f"X{n}": hundred_thousand for n in range(10, 10 + room // 100_000)}
+    rest = "x" * (room % 100_000)
+
+    assert environment_problems(submission(job_envs={"MINE": longest})) == ()
+    assert len(environment_problems(submission(job_envs={"MINE": longest + "x"}))) == 1
+    assert environment_size(submission(job_envs=many | {"MINE": rest})) == LARGEST_ENVIRONMENT
+    assert environment_problems(submission(job_envs=many | {"MINE": rest})) == ()
+    assert len(environment_problems(submission(job_envs=many | {"MINE": rest + "x"}))) == 1
+
+
+def test_of_the_variables_of_one_field_the_longest_is_named() -> None:
+    roles = [evolve(SERVER, name=f"r{n}", task_number=n) for n in (6000, 6200, 6100)]
+
+    problem = environment_problems(submission(*roles))[0]
+
+    assert "PAI_TASK_ROLE_r6200_HOST_LIST" in problem.message
 
 
 def test_the_kernel_takes_the_largest_that_is_let_through() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobyard.domain.exit_table import EXIT_SPECS
-from jobyard.domain.exits import classify, exit_messages, exit_spec
+from jobyard.domain.exits import ExitSpec, classify, exit_messages, exit_spec
 from jobyard.domain.status import ExitType
 
 
@@ -46,12 +46,32 @@ def test_every_row_of_the_table_explains_its_own_code() -> None:
 
 
 def test_signals_and_own_codes_are_explained_and_unknown_negative_ones_are_not() -> None:
-    killed, own = exit_spec(139), exit_spec(42)
+    again = "It is retried as often as retryCount allows."
 
-    assert killed is not None
-    assert killed.phrase == "KilledBySIGSEGV"
-    assert own is not None
-    assert "42" in own.reason
+    assert exit_spec(139) == ExitSpec(
+        code=139,
+        phrase="KilledBySIGSEGV",
+        issuer="USER_CONTAINER",
+        causer="UNKNOWN",
+        type="UNKNOWN_FAILURE",
+        stage="RUNNING",
+        behavior="UNKNOWN",
+        reaction=again,
+        reason="A task was ended by the signal SIGSEGV.",
+        solution=("Look at the task's log, and at who could have sent the signal.",),
+    )
+    assert exit_spec(42) == ExitSpec(
+        code=42,
+        phrase="CommandFailed",
+        issuer="USER_CONTAINER",
+        causer="USER",
+        type="USER_FAILURE",
+        stage="RUNNING",
+        behavior="UNKNOWN",
+        reaction=again,
+        reason="The command of a task ended with exit code 42.",
+        solution=("Look at the task's log.",),
+    )
     assert exit_spec(-9999) is None
     assert exit_spec(None) is None
 
@@ -68,7 +88,9 @@ def test_the_three_messages_are_found_in_diagnostics() -> None:
     assert messages.container == "no such image"
     assert messages.runtime == {"code": 7, "name": "x"}
     assert messages.launcher == "[ExitStatus]: LAUNCHER_EXIT"
+    assert exit_messages(text, 0).launcher is None
     assert exit_messages(text, 1).launcher is None
+    assert exit_messages(text, None).launcher is None
 
 
 def test_a_runtime_error_that_is_no_yaml_is_its_text() -> None:
@@ -86,12 +108,49 @@ def test_a_runtime_error_that_is_no_yaml_is_its_text() -> None:
         "!!int '-'",
         "[" * 60 + "]" * 60,
         "[" * 300 + "]" * 300,
+        "{a: " * 33 + "1" + "}" * 33,
+        "[" * 33 + "]" * 33,
+        "a: &x [1, 2]\nb: *x",
+        f"a: {2**63}",
+        f"a: {-(2**63)}",
+        "a: 1\0",
         "a: .inf",
         "a: 2001-01-01",
         "1: a",
     ],
 )
 def test_yaml_that_json_cannot_hold_is_its_text(text: str) -> None:
+    wrapped = f"[PAI_RUNTIME_ERROR_START]{text}[PAI_RUNTIME_ERROR_END]"
+
+    assert exit_messages(wrapped, 1).runtime == text
+
+
+@pytest.mark.parametrize(
+    ("text", "document"),
+    [
+        (f"a: {2**63 - 1}", {"a": 2**63 - 1}),
+        (f"a: {1 - 2**63}", {"a": 1 - 2**63}),
+        ("a: 1.5", {"a": 1.5}),
+        ("a: null\nb: [true, x]", {"a": None, "b": [True, "x"]}),
+    ],
+)
+def test_yaml_that_json_can_hold_is_read(text: str, document: object) -> None:
+    wrapped = f"[PAI_RUNTIME_ERROR_START]{text}[PAI_RUNTIME_ERROR_END]"
+
+    assert exit_messages(wrapped, 1).runtime == document
+
+
+@pytest.mark.parametrize(
+    "text", ["{a: " * 32 + "1" + "}" * 32, "[" * 32 + "]" * 32, "[" + "x" * (16 * 1024 - 2) + "]"]
+)
+def test_the_deepest_and_the_longest_runtime_error_are_read(text: str) -> None:
+    wrapped = f"[PAI_RUNTIME_ERROR_START]{text}[PAI_RUNTIME_ERROR_END]"
+
+    assert isinstance(exit_messages(wrapped, 1).runtime, dict | list)
+
+
+def test_a_longer_runtime_error_is_not_parsed() -> None:
+    text = "[" + "x" * (16 * 1024 - 1) + "]"
     wrapped = f"[PAI_RUNTIME_ERROR_START]{text}[PAI_RUNTIME_ERROR_END]"
 
     assert exit_messages(wrapped, 1).runtime == text

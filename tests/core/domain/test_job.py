@@ -44,6 +44,10 @@ def test_a_name_without_a_namespace_is_a_legacy_jobs(job: str) -> None:
     assert str(name) == job
 
 
+def test_the_namespace_is_before_the_first_tilde() -> None:
+    assert FrameworkName.parse("alice~a~b") == FrameworkName("alice", "a~b")
+
+
 @given(text=st.text())
 def test_any_text_is_read_and_written_back(text: str) -> None:
     assert str(FrameworkName.parse(text)) == text
