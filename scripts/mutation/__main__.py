@@ -13,9 +13,9 @@ import attrs
 from mutation.explained import Explained
 from mutation.mutant import mutants_of
 from mutation.selection import all_modules, tests_of
-from mutation.workshop import prepare, run
+from mutation.workshop import NO_TEST, prepare, run
 
-_UNNOTICED: Final = frozenset({0, 5, 33})  # pytest's: all passed, no test; mutmut's: no test
+_UNNOTICED: Final = frozenset({0, 5, NO_TEST})  # pytest's: all passed, no test; mutmut's
 _TOO_LONG: Final = frozenset({-24, 24, 152, 255, 36})
 
 
@@ -52,7 +52,7 @@ def examine(module: str, explained: Explained) -> Count:
     chosen = {
         mutant.name: mutant
         for mutant in mutants
-        if not mutant.is_wording and not explained.leaves_out(module, mutant)
+        if not mutant.is_spelling and not explained.leaves_out(module, mutant)
     }
     codes = run(module, list(chosen)) if chosen else {}
     alive = [chosen[name] for name, code in codes.items() if code in _UNNOTICED]

@@ -17,6 +17,9 @@ from mutation.workshop import FOLDER
 _SENTENCE: Final = re.compile(r'(["\'])(?:(?!\1).)*[A-Za-z][,.:;]? [A-Za-z](?:(?!\1).)*\1')
 """A string of two words at least."""
 
+_CASELESS: Final = re.compile(r'(?<=headers\.get\()"[\w-]+"|"utf-8"', re.IGNORECASE)
+"""Names of header fields and of encodings, which every reader folds."""
+
 _MANGLED: Final = re.compile(r"(?<=def )x\w+__mutmut_(?:orig|\d+)")
 
 
@@ -33,9 +36,9 @@ class Mutant:
     after: str
 
     @property
-    def is_wording(self) -> bool:
-        """Whether nothing but the words of a message are other ones."""
-        return _SENTENCE.sub("", self.before) == _SENTENCE.sub("", self.after)
+    def is_spelling(self) -> bool:
+        """Whether nothing changes but a message's words, or the case of what has none."""
+        return _plain(self.before) == _plain(self.after)
 
     def diff(self) -> str:
         """Show the lines as a diff does."""
@@ -79,3 +82,7 @@ def _function(name: str) -> str:
 
 def _side(diff: list[str], sign: str) -> str:
     return "\n".join(line[1:].strip() for line in diff if line.startswith(sign))
+
+
+def _plain(code: str) -> str:
+    return _CASELESS.sub(lambda found: found[0].lower(), _SENTENCE.sub("", code))

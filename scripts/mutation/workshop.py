@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(".cache/mutation")
+NO_TEST: Final = 33
+"""mutmut's code for a mutant that no test reaches."""
+
+_SPINNER: Final = frozenset("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 
 _CONFTEST: Final = '''"""Make Hypothesis draw the same few examples for each mutant."""
 
@@ -79,7 +83,10 @@ def run(module: str, mutants: Sequence[str]) -> dict[str, int | None]:
             command, cwd=FOLDER, stdout=log, stderr=log, env=_environment(), check=False
         )
     if done.returncode:
-        print((FOLDER / "mutmut.log").read_text("utf-8", "replace")[-8000:], file=sys.stderr)
+        said = (FOLDER / "mutmut.log").read_text("utf-8", "replace")
+        if "could not find any test case" in said:
+            return dict.fromkeys(mutants, NO_TEST)
+        print(*(line for line in said.splitlines() if line[:1] not in _SPINNER), sep="\n")
         raise SystemExit(f"{module}: mutmut ended with {done.returncode}")
     codes: dict[str, int | None] = json.loads(meta.read_text("utf-8"))["exit_code_by_key"]
     return {name: codes[name] for name in mutants}

@@ -47,6 +47,7 @@ def test_a_path_is_its_own_path(uri: str, fs_uri: str) -> None:
         (f"{FS}/", "/"),
         ("/a/../../b", "/b"),
         ("//a", "/a"),
+        ("/Xa", "/Xa"),
         (f"{FS}other/a", None),
         ("s3://bucket/a", None),
         ("a/b", None),
@@ -58,6 +59,11 @@ def test_an_address_is_a_path_exactly_where_it_lies_in_the_storage(
     uri: str, path: str | None
 ) -> None:
     assert storage_path(uri, FS) == path
+
+
+def test_a_slash_behind_the_address_of_the_storage_means_nothing() -> None:
+    assert storage_path("hdfs://boX/a", "hdfs://boX/") == "/a"
+    assert storage_path("hdfs://boX/a", "hdfs://boX") == "/a"
 
 
 def test_variables_are_replaced_once_and_no_other_is() -> None:

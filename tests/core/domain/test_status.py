@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jobyard.domain.job import FrameworkName
 from jobyard.domain.states import FrameworkState, JobState, TaskState, job_state, task_state
-from jobyard.domain.status import JobStatus, JobSummary, RetryCounts, TaskStatus
+from jobyard.domain.status import AttemptExit, JobStatus, JobSummary, RetryCounts, TaskStatus
 
 counts = st.integers(0, 10**6)
 codes = st.one_of(st.none(), st.integers(-8000, 255))
@@ -43,3 +43,10 @@ def test_a_job_of_which_nothing_is_known_but_its_name_waits() -> None:
     assert status.summary.state is JobState.WAITING
     assert status.summary.retries == RetryCounts()
     assert status.exit.exit_type is None
+
+
+def test_what_utf8_cannot_hold_is_replaced_in_what_is_said_of_an_end() -> None:
+    told = AttemptExit(diagnostics="a\ud800b é", trigger_message="c\udfffd")
+
+    assert (told.diagnostics, told.trigger_message) == ("a?b é", "c?d")
+    assert AttemptExit().diagnostics is None

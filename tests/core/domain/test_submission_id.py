@@ -21,6 +21,11 @@ def test_an_id_is_a_uuid_of_version_seven_that_begins_with_its_time(now: int) ->
         assert number.int >> 80 == now
 
 
+def test_a_time_that_48_bits_cannot_hold_is_cut() -> None:
+    assert uuid.UUID(new_submission_id(2**48 + 7)).int >> 80 == 7
+    assert uuid.UUID(new_submission_id(2**49 + 7)).int >> 80 == 7
+
+
 @given(one=moments, other=moments)
 def test_ids_sort_by_their_times(one: int, other: int) -> None:
     if one < other:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import tracemalloc
 import zlib
 from collections.abc import Sequence
 
@@ -84,32 +86,42 @@ async def test_what_is_no_object_is_refused(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "message"),
     [
-        {"content-type": "application/json; charset=utf-16"},
-        {"content-type": "text/plain; charset=latin-1"},
-        {"content-type": "application/x-www-form-urlencoded; charset=iso-8859-1"},
-        {**JSON, "content-encoding": "br"},
-        {**JSON, "content-encoding": "gzip, gzip"},
+        ({"content-type": "application/json; charset=utf-16"}, 'charset "utf-16" is not'),
+        ({"content-type": "text/plain; charset=latin-1"}, 'charset "latin-1" is not'),
+        ({**FORM, "content-type": FORM["content-type"] + "; charset=koi8-r"}, 'charset "koi8-r"'),
+        ({**JSON, "content-encoding": "br"}, 'encoding "br" is not'),
+        ({**JSON, "content-encoding": "gzip, gzip"}, 'encoding "gzip, gzip" is not'),
     ],
 )
-async def test_charsets_and_encodings_that_are_not_read_are_415(headers: dict[str, str]) -> None:
-    with pytest.raises(UnsupportedMediaType):
+async def test_charsets_and_encodings_that_are_not_read_are_415(
+    headers: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UnsupportedMediaType, match=message):
         await read(headers, b"{}")
+
+
+@pytest.mark.parametrize("encoding", ["identity", "", " "])
+async def test_no_encoding_may_be_named(encoding: str) -> None:
+    assert await read({**JSON, "content-encoding": encoding}, b'{"a":1}') == ({"a": 1}, False)
 
 
 async def test_the_limit_is_inclusive() -> None:
     body = b'{"a":1}'
 
     assert await read(JSON, body, limit=7) == ({"a": 1}, False)
-    with pytest.raises(PayloadTooLarge):
-        await read(JSON, body, limit=6)
+    assert await read({**JSON, "content-length": "7"}, body, limit=7) == ({"a": 1}, False)
+    assert await read(ZIPPED, gzip.compress(body), limit=7) == ({"a": 1}, False)
+    for headers, sent in ((JSON, body), (ZIPPED, gzip.compress(body))):
+        with pytest.raises(PayloadTooLarge, match="larger than 6 bytes"):
+            await read(headers, sent, limit=6)
 
 
 async def test_a_length_over_the_limit_is_refused_unread() -> None:
     taken = [0]
 
-    with pytest.raises(PayloadTooLarge):
+    with pytest.raises(PayloadTooLarge, match="larger than 1000 bytes"):
         await read({**JSON, "content-length": "1001"}, b"{}", taken=taken)
 
     assert taken == [0]
@@ -146,6 +158,39 @@ async def test_a_gzip_bomb_is_stopped_at_the_limit() -> None:
         await read(ZIPPED, bomb[:100], bomb[100:], taken=taken)
 
     assert taken == [1]
+
+
+async def test_a_gzip_bomb_is_never_held_unpacked() -> None:
+    bomb = gzip.compress(b" " * 1_500_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(PayloadTooLarge):
+            await read(ZIPPED, bomb)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert len(bomb) < 2000
+    assert peak < 500_000
+
+
+async def test_gzip_may_be_one_percent_and_a_kibibyte_larger_than_the_limit() -> None:
+    def packed(size: int) -> bytes:
+        bare = _named_gzip(b'{"a":1}', "")
+        return _named_gzip(b'{"a":1}', "x" * (size - len(bare) - 1))
+
+    assert len(packed(11_124)) == 11_124
+    assert await read(ZIPPED, packed(11_124), limit=10_000) == ({"a": 1}, False)
+    with pytest.raises(PayloadTooLarge, match="larger than 10000 bytes"):
+        await read(ZIPPED, packed(11_125), limit=10_000)
+
+
+def _named_gzip(body: bytes, name: str) -> bytes:
+    """Compress a body with the name of its file in the header, which is read over."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(name, "wb", fileobj=buffer) as file:
+        file.write(body)
+    return buffer.getvalue()
 
 
 async def test_gzip_that_holds_nothing_for_ever_is_stopped() -> None:

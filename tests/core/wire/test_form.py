@@ -37,20 +37,32 @@ def test_brackets_nest(form: str, document: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "form",
+    ("form", "name", "message"),
     [
-        "a=1&a[b]=2",
-        "a[b]=2&a=1",
-        "a[b]=1&a[b][c]=2",
-        "a=%FF",
-        "a" + "[b]" * 16 + "=1",
-        "&".join(["a=1"] * (MOST_FIELDS + 1)),
+        ("a=1&a[b]=2", "a[b]", "given both as a value and with fields below it"),
+        ("a[b]=2&a=1", "a", "given both as a value and with fields below it"),
+        ("a[b]=1&a[b][c]=2", "a[b][c]", "given both as a value and with fields below it"),
+        ("a=%FF", "form", "is not UTF-8"),
+        ("a" + "[b]" * 16 + "=1", "a" + "[b]" * 16, "expected at most 16 levels of brackets"),
+        ("&".join(["a=1"] * (MOST_FIELDS + 1)), "form", "has more than 10000 fields."),
     ],
     ids=["value-then-field", "field-then-value", "deeper", "not-utf8", "too-deep", "too-many"],
 )
-def test_what_cannot_be_read_is_refused(form: str) -> None:
-    with pytest.raises(InvalidParameters):
+def test_what_cannot_be_read_is_refused(form: str, name: str, message: str) -> None:
+    with pytest.raises(InvalidParameters) as refused:
         read_form(form)
+
+    assert name in refused.value.message
+    assert message in refused.value.message
+
+
+def test_a_form_may_be_as_deep_and_as_long_as_the_bounds() -> None:
+    document: object = {"b": "1"}
+    for _ in range(14):
+        document = {"b": document}
+
+    assert read_form("a" + "[b]" * 15 + "=1") == {"a": document}
+    assert read_form("&".join(["a=1"] * MOST_FIELDS)) == {"a": ["1"] * MOST_FIELDS}
 
 
 @given(st.lists(st.tuples(st.text("ab[]01.", max_size=12), st.text(max_size=5)), max_size=8))

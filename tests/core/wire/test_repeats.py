@@ -32,7 +32,10 @@ def test_an_object_without_repeated_keys_has_no_problem(document: object) -> Non
     ],
 )
 def test_a_repeated_key_is_named_by_its_path(body: bytes, paths: list[str]) -> None:
-    assert [each.path for each in repeated_keys(body)] == paths
+    problems = repeated_keys(body)
+
+    assert [each.path for each in problems] == paths
+    assert {each.message for each in problems} == {"given more than once; once is expected"}
 
 
 def test_a_repeated_key_is_found_within_all_levels_that_a_schema_allows() -> None:
@@ -40,6 +43,13 @@ def test_a_repeated_key_is_found_within_all_levels_that_a_schema_allows() -> Non
     body = b'{"a":' * levels + b'{"b":1,"b":1}' + b"}" * levels
 
     assert [each.path for each in repeated_keys(body)] == ["a." * levels + "b"]
+
+
+def test_all_repeated_keys_of_the_last_level_that_is_read_are_named() -> None:
+    levels = 39
+    body = b"[" * levels + b'[{"b":1,"b":1},{"c":1,"c":1}]' + b"]" * levels
+
+    assert [each.path[-4:] for each in repeated_keys(body)] == ["0].b", "1].c"]
 
 
 @pytest.mark.parametrize("levels", [500, 900, 1_020])
