@@ -67,6 +67,15 @@ def test_a_new_user_needs_a_password_and_a_changed_one_does_not() -> None:
         assert asked.admin is None
 
 
+@pytest.mark.parametrize("modify", [True, False])
+def test_a_password_of_six_characters_is_long_enough(modify: bool) -> None:
+    document = {"username": "a", "password": "123456", "modify": modify}
+
+    asked = requests.USER_REQUEST.decode(document, coerce=False)
+
+    assert asked.new_password == Secret("123456")
+
+
 def test_a_short_password_is_refused_on_a_change_too() -> None:
     found = problems(requests.USER_REQUEST, username="a", password="12345", modify=True)
 
