@@ -19,7 +19,7 @@ _SPINNER: Final = frozenset("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 
 _CONFTEST: Final = '''"""Make Hypothesis draw the same few examples for each mutant."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
     "mutation",
@@ -27,6 +27,7 @@ settings.register_profile(
     derandomize=True,
     deadline=None,
     database=None,
+    phases=[Phase.explicit, Phase.generate],  # a failure is enough, and need not be small
     suppress_health_check=list(HealthCheck),
 )
 settings.load_profile("mutation")
