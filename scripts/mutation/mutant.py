@@ -20,6 +20,9 @@ _SENTENCE: Final = re.compile(r'(["\'])(?:(?!\1).)*[A-Za-z][,.:;]? [A-Za-z](?:(?
 _CASELESS: Final = re.compile(r'(?<=headers\.get\()"[\w-]+"|"utf-8"', re.IGNORECASE)
 """Names of header fields and of encodings, which every reader folds."""
 
+_DETAIL: Final = re.compile(r',? ?detail=(?:f?"[^"]*"|[\w.]+\([^()]*\)|[^(),]*),? ?')
+"""What an error has for the log alone."""
+
 _MANGLED: Final = re.compile(r"(?<=def )x\w+__mutmut_(?:orig|\d+)")
 
 
@@ -37,7 +40,7 @@ class Mutant:
 
     @property
     def is_spelling(self) -> bool:
-        """Whether nothing changes but a message's words, or the case of what has none."""
+        """Whether nothing changes but words for people, or the case of what has none."""
         return _plain(self.before) == _plain(self.after)
 
     def diff(self) -> str:
@@ -85,4 +88,5 @@ def _side(diff: list[str], sign: str) -> str:
 
 
 def _plain(code: str) -> str:
-    return _CASELESS.sub(lambda found: found[0].lower(), _SENTENCE.sub("", code))
+    told = _SENTENCE.sub("", _DETAIL.sub("", code))
+    return _CASELESS.sub(lambda found: found[0].lower(), told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -205,10 +204,9 @@ def _role_document(role: job.TaskRole) -> dict[str, object]:
 
 
 def _repeated(where: str, name: str, values: list[str]) -> Iterable[Problem]:
-    counts = Counter(values)
     first: dict[str, int] = {}
     for index, value in enumerate(values):
-        if counts[value] > 1 and value in first:
+        if value in first:
             path = key_path(f"{where}[{index}]", name)
             other = f"{where}[{first[value]}]"
             yield Problem(path, f"{shorten(value)} is the {name} of {other} already")

@@ -152,7 +152,25 @@ def test_labels_of_a_role_differ() -> None:
 
 
 def test_more_tasks_than_any_environment_could_name_are_refused() -> None:
-    assert list(problems(with_role(taskNumber=100_001))) == ["taskRoles"]
+    decode(with_role(taskNumber=100_000))
+
+    assert problems(with_role(taskNumber=100_001)) == {
+        "taskRoles": "expected at most 100000 tasks in all roles together, got 100001"
+    }
+
+
+def test_a_bound_that_is_another_field_is_told_with_its_value() -> None:
+    role = {"taskNumber": 2, "memoryMB": 200, "shmMB": 201}
+    counts = {"minFailedTaskCount": 3, "minSucceededTaskCount": 4}
+
+    assert problems(with_role(**role, **counts)) == {
+        "taskRoles[0].shmMB": "expected at most memoryMB, which is 200, got 201",
+        "taskRoles[0].minFailedTaskCount": "expected at most taskNumber, which is 2, got 3",
+        "taskRoles[0].minSucceededTaskCount": "expected at most taskNumber, which is 2, got 4",
+    }
+    assert problems(with_port(beginAt=65_535, portNumber=2)) == {
+        "taskRoles[0].portList[0].portNumber": "the ports from 65535 on end at 65535"
+    }
 
 
 def test_absent_and_null_are_not_the_same_for_the_failed_count() -> None:
@@ -218,7 +236,9 @@ configs = st.builds(
     image=texts.filter(bool),
     task_roles=st.lists(roles, min_size=1, max_size=3, unique_by=lambda role: role.name).map(tuple),
     auth_file=texts,
+    data_dir=texts,
     output_dir=texts,
+    code_dir=texts,
     virtual_cluster=texts.filter(bool),
     gpu_type=texts,
     retry_count=st.integers(-2, 9),
