@@ -116,5 +116,5 @@ def _hold(claims: UserClaims, account: Account) -> None:
     if claims.epoch is not None:
         if claims.epoch != account.epoch:
             raise UnauthorizedUser(detail=f"{account.name} was changed since")
-    elif claims.issued_at // 1 < account.changed_at // _MILLISECONDS:
+    elif claims.issued_at < account.changed_at // _MILLISECONDS:
         raise UnauthorizedUser(detail=f"{account.name} was changed since")

@@ -12,6 +12,7 @@ from jobyard.seams.auth import UserChange
 from jobyard.secret import Secret
 from jobyard.services import account_rows, tokens
 from jobyard.services.accounts import LoggedIn
+from jobyard.services.signing import Signer, UserClaims
 from tests.accounts import ADMIN, KEY, PASSWORD, Directory, Town, town
 from tests.databases import Database, HandClock
 
@@ -67,6 +68,15 @@ async def test_a_token_is_its_users(here: Town) -> None:
     }
 
 
+async def test_a_token_is_issued_in_whole_seconds(here: Town) -> None:
+    here.clock.seconds += 0.7
+    text = await token(here)
+
+    claims = jwt.decode(text, options={"verify_signature": False})
+    assert (claims["iat"], claims["exp"]) == (NOW, NOW + 3600)
+    assert type(claims["iat"]) is int
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "  Bearer  "])
 async def test_the_scheme_is_read_in_any_case(here: Town, scheme: str) -> None:
     header = f"{scheme} {await token(here)} "
@@ -80,6 +90,7 @@ async def test_without_a_bearer_token_nobody_is_known(here: Town) -> None:
     for header in (None, "", "Bearer", "Bearer ", text, f"Basic {text}", f"Bearer{text}"):
         await refused(here, header)
     await refused(here, f"Bearer {text} {text}")
+    await refused(here, "Bearer \ud800")
 
 
 async def test_a_token_ends_also_when_it_is_remembered(here: Town) -> None:
@@ -160,6 +171,15 @@ async def test_another_issuer_may_bring_a_user_of_a_directory_who_was_never_here
     assert await here.tokens.authenticate(header) == Actor("carol")
     await refused(here, foreign(username="carol", iat=NOW - 101))
     assert await here.tokens.authenticate(foreign(username="carol", iat=NOW - 100)) == CAROL_SELF
+
+
+async def test_another_issuers_token_of_a_known_user_does_without_the_directory(
+    here: Town,
+) -> None:
+    await token(here, "carol")
+    here.directory.down = True
+
+    assert await here.tokens.authenticate(foreign(username="carol")) == CAROL_SELF
 
 
 @pytest.mark.parametrize(
@@ -243,6 +263,25 @@ async def test_only_so_many_tokens_are_remembered_and_none_by_its_text(
     assert len(here.tokens._verified) == 3
     assert await here.tokens.authenticate(headers[0]) == Actor("alice")
     assert not any(header[7:].encode() in here.tokens._verified for header in headers)
+
+
+async def test_the_tokens_that_were_used_last_are_not_verified_again(
+    here: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "REMEMBERED", 2)
+    verified: list[str] = []
+    verify = Signer.read_user
+
+    def counted(signer: Signer, text: str) -> UserClaims:
+        verified.append(text)
+        return verify(signer, text)
+
+    monkeypatch.setattr(Signer, "read_user", counted)
+    one, two, three = [await token(here, lifetime=60 + each) for each in range(3)]
+    for text in (one, two, one, three, one, three, two):
+        assert await here.tokens.authenticate(f"Bearer {text}") == Actor("alice")
+
+    assert verified == [one, two, three, two]
 
 
 async def test_a_change_that_a_recheck_finds_ends_the_very_token_that_caused_it(
