@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from jobyard.domain.identity import Identity
-from jobyard.errors import Conflict, Rejected, UnknownError
+from jobyard.errors import Conflict, Rejected, Unavailable, UnknownError
 from jobyard.resilience import Guarded
 from jobyard.seams.auth import Authenticator, CredentialsRejected, UserPage
 from jobyard.seams.provider import Capability
@@ -87,6 +88,72 @@ async def test_a_provider_that_is_down_ends_the_chain() -> None:
     assert second.asked == 0
 
 
+async def test_a_provider_that_does_not_answer_once_is_asked_again() -> None:
+    class Hiccup(Directory):
+        def _answer(self) -> None:
+            self.down = self.asked % 2 == 0
+            super()._answer()
+
+    first = Hiccup(ALICE)
+    hiccups = chain(first=first)
+
+    assert await hiccups.authenticate("alice", PASSWORD, None) == Identity("first", "alice")
+    assert await hiccups.find("alice") == Identity("first", "alice")
+    assert first.asked == 4
+
+
+async def test_how_long_a_provider_asks_to_wait_is_told() -> None:
+    class Busy(Directory):
+        def _answer(self) -> None:
+            raise Unavailable("come back later", retry_after=77)
+
+    with pytest.raises(UnknownError, match=r"^auth\.first: come back later") as caught:
+        await chain(first=Busy()).find("alice")
+    assert caught.value.headers["Retry-After"] == "77"
+
+
+async def test_a_user_who_is_disabled_is_refused_by_name() -> None:
+    disabled = chain(first=Directory(evolve(ALICE, enabled=False)))
+
+    with pytest.raises(CredentialsRejected, match="alice is disabled"):
+        await disabled.authenticate("alice", PASSWORD, None)
+
+
+async def test_a_name_that_is_none_is_the_providers_fault() -> None:
+    odd = chain(first=Directory(Identity("first", "al ice")))
+
+    for asked in (odd.find("al ice"), odd.authenticate("al ice", PASSWORD, None)):
+        with pytest.raises(UnknownError, match=r"^auth\.first gave a user a name") as caught:
+            await asked
+        assert caught.value.detail == "'al ice'"
+
+
+async def test_a_failure_is_told_with_what_was_asked() -> None:
+    class Broken(Listing, Managing):
+        def _answer(self) -> None:
+            raise ValueError
+
+        async def users(self, after: str | None, limit: int) -> UserPage:
+            raise ValueError
+
+        async def remove(self, username: str) -> None:
+            raise ValueError
+
+    broken = Broken()
+    rights = (Capability.USERS, Capability.MANAGE_USERS)
+    one = member("first", broken, CLOCK, *rights)
+    asked = {
+        "authenticate": AuthChain([one]).authenticate("alice", PASSWORD, None),
+        "find": AuthChain([one]).find("alice"),
+        "users": one.listed(),
+        "remove": one.administer("remove", lambda backend: backend.remove("alice")),
+    }
+
+    for operation, failing in asked.items():
+        with pytest.raises(UnknownError, match=rf"^auth\.first failed \({operation}\)"):
+            await failing
+
+
 async def test_a_provider_that_is_not_open_yet_ends_the_chain() -> None:
     closed = Member("first", Guarded[Authenticator]("auth.first", CLOCK, timeout=1), frozenset())
 
@@ -126,13 +193,17 @@ async def test_every_page_of_every_list_is_read() -> None:
 
 
 async def test_a_list_that_never_ends_is_left() -> None:
+    asked_after: list[str | None] = []
+
     class Endless(Directory):
         async def users(self, after: str | None, limit: int) -> UserPage:
+            asked_after.append(after)
             return UserPage((ALICE,), "alice")
 
     listed = await AuthChain([member("first", Endless(), CLOCK, Capability.USERS)]).listed()
 
     assert len(listed) == 2
+    assert asked_after == [None, "alice"]
 
 
 async def test_what_a_provider_was_said_to_do_and_does_not_is_told() -> None:

@@ -61,6 +61,16 @@ async def test_an_address_counts_for_all_names() -> None:
     await succeed(throttle, "carol", "192.0.2.2")
 
 
+async def test_the_addresses_of_one_ipv6_network_count_together() -> None:
+    throttle = LoginThrottle("2/minute")
+    await fail(throttle, "alice", "2001:db8::1")
+    await fail(throttle, "bob", "2001:db8::ffff:1")
+
+    with pytest.raises(TooManyRequests):
+        await succeed(throttle, "carol", "2001:db8::2")
+    await succeed(throttle, "carol", "2001:db8:0:1::2")
+
+
 async def test_a_window_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     throttle = LoginThrottle("1/minute")
     await fail(throttle)
