@@ -41,8 +41,8 @@ do_not_mutate_patterns = ['LOG\.\w+\(']
 also_copy = ["conftest.py"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "--basetemp={scratch}"]
 pytest_add_cli_args_test_selection = {tests}
-timeout_constant = 2.0
-timeout_multiplier = 8.0
+timeout_constant = 3.0
+timeout_multiplier = 4.0
 track_dependencies = false
 use_git_change_detection = false
 """

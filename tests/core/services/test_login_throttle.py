@@ -27,7 +27,7 @@ async def test_so_many_failures_are_let_through_and_no_more() -> None:
     for _ in range(3):
         await fail(throttle)
 
-    with pytest.raises(TooManyRequests) as caught:
+    with pytest.raises(TooManyRequests, match="Too many failed log-ins") as caught:
         await succeed(throttle)
     assert caught.value.code == "TooManyRequestsError"
     assert 1 <= int(caught.value.headers["Retry-After"]) <= 60
