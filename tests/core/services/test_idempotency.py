@@ -17,6 +17,7 @@ from jobyard.errors import (
     UnknownError,
 )
 from jobyard.seams.scheduling import NotSent, OutcomeUnknown, Refused
+from jobyard.services import journal
 from jobyard.services.idempotency import KEPT_FOR, Outcome, accepted, fingerprint
 from jobyard.services.outcomes import UncertainSubmission, refused
 from tests.core.services.doubles import ALICE, Crash, Gateway, World
@@ -56,7 +57,7 @@ async def test_another_request_under_the_key_is_refused(world: World) -> None:
     gateway = world.gateway()
     await submit(gateway)
 
-    with pytest.raises(IdempotencyKeyReused) as caught:
+    with pytest.raises(IdempotencyKeyReused, match="was used for another request") as caught:
         await submit(gateway, name="two", digest=fingerprint("alice", b"two"))
 
     assert (caught.value.answer_status, caught.value.code) == (422, "IdempotencyKeyError")
@@ -137,6 +138,107 @@ async def test_two_gateways_that_begin_at_once_run_it_once(
     assert world.cluster.done == [("submit", "alice~one")]
 
 
+class Held:
+    """A request that has its turn at a key, and has not told its submission yet."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.begun, self.go_on, self.ended = anyio.Event(), anyio.Event(), anyio.Event()
+        self.outcome: Outcome | None = None
+        self.refusal: UnknownError | None = None
+
+    async def run(self) -> None:
+        async def work(tell: Tell) -> Outcome:
+            self.begun.set()
+            await self.go_on.wait()
+            job = await self.gateway.check("one")
+            await tell(job.submission)
+            await self.gateway.submissions.submit(job)
+            return accepted("one")
+
+        try:
+            self.outcome, _ = await self.gateway.idempotency.run("alice", "k", ONE, work)
+        except UncertainSubmission as error:
+            self.refusal = error
+        self.ended.set()
+
+
+async def no_such_job(tell: Tell) -> Outcome:
+    raise InvalidParameters("no")
+
+
+@pytest.mark.parametrize(("user", "key"), [("bob", "k"), ("alice", "other")])
+@pytest.mark.parametrize("failure", [InvalidParameters("no"), UnknownError("later")], ids=repr)
+async def test_what_becomes_of_one_key_is_nothing_to_another(
+    world: World, user: str, key: str, failure: ApiError
+) -> None:
+    held = Held(world.gateway())
+
+    async def failing(tell: Tell) -> Outcome:
+        raise failure
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(held.run)
+        await held.begun.wait()
+        with pytest.raises(type(failure)):
+            await held.gateway.idempotency.run(user, key, ONE, failing)
+        kept = await count(world.store, IDEMPOTENCY)
+        held.go_on.set()
+
+    assert held.outcome == accepted("one")
+    assert kept == (2 if isinstance(failure, InvalidParameters) else 1)
+
+
+@pytest.mark.parametrize(("user", "key"), [("bob", "k"), ("alice", "other")])
+async def test_two_keys_may_be_under_way_at_once(world: World, user: str, key: str) -> None:
+    held = Held(world.gateway())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(held.run)
+        await held.begun.wait()
+        assert await submit(held.gateway, key, name="two", user=user) == (accepted("two"), False)
+        held.go_on.set()
+
+    assert held.outcome == accepted("one")
+    assert await submit(held.gateway, key, name="two", user=user) == (accepted("two"), True)
+
+
+async def test_a_turn_is_lost_to_another_gateway_that_told_its_submission_first(
+    world: World, database: Database
+) -> None:
+    gate = world.cluster.gates["submit"] = anyio.Event()
+    held = Held(world.gateway())
+    async with database.open() as store, anyio.create_task_group() as group:
+        group.start_soon(held.run)
+        await held.begun.wait()
+        group.start_soon(submit, world.gateway(store))
+        await world.cluster.reached("submit")
+        held.go_on.set()
+        with anyio.fail_after(10):
+            await held.ended.wait()
+        gate.set()
+
+    assert held.refusal is not None
+    assert "under way" in held.refusal.message
+    assert "Retry-After" in held.refusal.headers
+    assert world.cluster.calls["submit"] == 1
+
+
+async def test_a_turn_is_lost_to_another_gateway_that_was_refused_first(
+    world: World, database: Database
+) -> None:
+    held = Held(world.gateway())
+    async with database.open() as store, anyio.create_task_group() as group:
+        group.start_soon(held.run)
+        await held.begun.wait()
+        with pytest.raises(InvalidParameters):
+            await world.gateway(store).idempotency.run("alice", "k", ONE, no_such_job)
+        held.go_on.set()
+
+    assert held.refusal is not None
+    assert world.cluster.done == []
+
+
 async def test_a_refusal_is_kept(world: World) -> None:
     gateway = world.gateway()
     world.cluster.before["submit"] = [Refused("too big", status=400)]
@@ -172,6 +274,7 @@ async def test_what_may_fare_better_later_is_not_kept(world: World, failure: Exc
     with pytest.raises(UnknownError):
         await submit(gateway)
 
+    assert await count(world.store, IDEMPOTENCY) == 0
     outcome, replayed = await submit(gateway)
 
     assert (outcome.status, replayed) == (202, False)
@@ -180,11 +283,15 @@ async def test_what_may_fare_better_later_is_not_kept(world: World, failure: Exc
 async def test_while_it_is_in_doubt_the_key_says_so(world: World) -> None:
     gateway = world.gateway()
     world.cluster.before["submit"] = [OutcomeUnknown("lost")]
+    messages = []
     for _ in range(3):
         with pytest.raises(UnknownError) as caught:
             await submit(gateway)
         assert caught.value.answer_status == 500
         assert "Retry-After" in caught.value.headers
+        messages.append(caught.value.message)
+
+    assert messages[1:] == ["Whether the job was accepted is not known yet."] * 2
 
     assert world.cluster.calls["submit"] == 1
 
@@ -262,6 +369,18 @@ async def test_a_crash_between_acceptance_and_answer_never_runs_it_twice(world: 
 
     assert await submit(again) == (accepted("one"), True)
     assert world.cluster.calls["submit"] == 1
+
+
+async def test_an_accepted_submission_is_its_keys_answer_though_nobody_wrote_it_down(
+    world: World,
+) -> None:
+    world.cluster.before["submit"] = [Crash()]
+    with pytest.raises(Crash):
+        await submit(world.gateway())
+    rows = await world.store.read(lambda connection: connection.execute(JOBS.select()).all())
+    await world.store.write(journal.accept(SubmissionId(rows[0].submission)))
+
+    assert await submit(await world.restarted()) == (accepted("one"), True)
 
 
 async def test_a_key_lives_a_day_and_is_forgotten_after_it(world: World) -> None:
