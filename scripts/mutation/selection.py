@@ -22,27 +22,34 @@ def all_modules() -> list[str]:
 
 
 def tests_of(module: str) -> list[Path]:
-    """List the test modules that are for a module: its own, and those that import it.
+    """List the test modules that are for a module: its own, and those beside it that import it.
 
-    Where there is none, those that are for the modules that import it.
+    Those that are for the modules of the package that import it come to them; in ``services/``,
+    whose tests take long, only where it has none of its own.
     """
-    waiting, seen = [module], {module}
-    while waiting:
-        if found := set().union(*(_direct(name) for name in waiting)):
-            return sorted(found)
-        waiting = [user for user in all_modules() if user not in seen and _uses(user, waiting)]
-        seen.update(waiting)
-    return []
+    found, seen, users = _beside(module), {module}, [module]
+    enough = module.startswith("services/") and _own(module).exists()
+    while users and not enough:
+        users = [user for user in all_modules() if user not in seen and _uses(user, users)]
+        near = [user for user in users if Path(user).parent == Path(module).parent]
+        seen.update(users)
+        found |= set().union(*map(_beside, near))
+        enough = bool(found) and module.startswith("services/")
+    return sorted(found or _anywhere(module))
 
 
-def _direct(module: str) -> set[Path]:
+def _own(module: str) -> Path:
     package, name = module.split("/")
-    own = TESTS / package / f"test_{name}.py"
-    near = {
-        path for path in (TESTS / package).glob("test_*.py") if _dotted(module) in _imports(path)
-    }
-    if near or own.exists():
-        return near | ({own} if own.exists() else set())
+    return TESTS / package / f"test_{name}.py"
+
+
+def _beside(module: str) -> set[Path]:
+    own = _own(module)
+    near = {path for path in own.parent.glob("test_*.py") if _dotted(module) in _imports(path)}
+    return near | ({own} if own.exists() else set())
+
+
+def _anywhere(module: str) -> set[Path]:
     return {path for path in TESTS.rglob("test_*.py") if _dotted(module) in _imports(path)}
 
 
