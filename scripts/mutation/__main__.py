@@ -54,7 +54,7 @@ def examine(module: str, explained: Explained) -> Count:
         for mutant in mutants
         if not mutant.is_spelling and not explained.leaves_out(module, mutant)
     }
-    codes = run(module, list(chosen)) if chosen else {}
+    codes = run(module, list(chosen)) if chosen and tests else dict.fromkeys(chosen, NO_TEST)
     alive = [chosen[name] for name, code in codes.items() if code in _UNNOTICED]
     known = [mutant for mutant in alive if explained.covers(module, mutant)]
     slow = sum(code in _TOO_LONG for code in codes.values())
