@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from jobyard._version import __version__
+from jobyard.cli.auth import auth
 from jobyard.cli.configuration import config
 from jobyard.cli.doctor import doctor
 from jobyard.cli.failures import FailingGroup
@@ -35,6 +36,7 @@ cli.add_command(doctor)
 cli.add_command(plugins)
 cli.add_command(plugin)
 cli.add_command(user)
+cli.add_command(auth)
 
 
 def main() -> None:

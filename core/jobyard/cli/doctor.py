@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from jobyard.services.diagnosis import Finding
+    from jobyard.services.diagnosis import Finding, Tell
 
 
 @click.command()
@@ -33,9 +33,14 @@ def doctor(file: Path | None, state_dir: Path | None, *, as_json: bool) -> None:
     from jobyard.cli.state import state_directory  # noqa: PLC0415
 
     loaded = load_file(file)
-    tell = _tell_json if as_json else _Screen().tell
+    tell = printer(as_json=as_json)
     good = anyio.run(examine_all, loaded, state_directory(state_dir), tell)
     sys.exit(0 if good else 1)
+
+
+def printer(*, as_json: bool) -> Tell:
+    """Give what prints findings, for people or for programs."""
+    return _tell_json if as_json else _Screen().tell
 
 
 def _tell_json(finding: Finding) -> None:

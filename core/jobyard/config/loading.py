@@ -20,7 +20,7 @@ from jobyard.config.shapes import section_of
 from jobyard.errors import ConfigError, PluginError, Problem
 from jobyard.registry import Registry
 from jobyard.seams.auth import Authenticator
-from jobyard.seams.provider import AnyProvider, Provider, Seam
+from jobyard.seams.provider import AnyProvider, Provider, Seam, narrowed
 from jobyard.seams.scheduling import Scheduler
 from jobyard.seams.storage import Storage
 from jobyard.wire.wording import key_path
@@ -141,7 +141,8 @@ class _Loader:
             if chosen.config == config:
                 raise self.decoder.problem(choice.path, f"{where} is the same", place)
         label = provider.name if not rivals else f"{provider.name}-{len(rivals) + 1}"
-        self._chosen[choice.path] = Chosen(cast(Provider[object], provider), config, label)
+        left = narrowed(cast(Provider[object], provider), config)
+        self._chosen[choice.path] = Chosen(left, config, label)
 
     def _of(self, choice: Choice) -> Chosen[object]:
         return self._chosen[choice.path]

@@ -14,6 +14,7 @@ import attrs
 from attrs import frozen
 
 from jobyard.seams.context import Context
+from jobyard.secret import Secret
 
 C = TypeVar("C", bound=attrs.AttrsInstance)
 
@@ -34,3 +35,9 @@ class Check:
 
 Diagnose = Callable[[C, Context], AbstractAsyncContextManager[Sequence[Check]]]
 """Make the steps, from the settings as :func:`open` gets them; what they share ends with it."""
+
+Examine = Callable[[C, Context, str, Secret | None], AbstractAsyncContextManager[Sequence[Check]]]
+"""Make the steps that follow one user's log-in, by ``jobyard auth try``.
+
+They are given the name as it was typed, and the password, without which none is tried.
+"""

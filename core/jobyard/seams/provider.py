@@ -9,16 +9,17 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar, runtime_checkable
 
 import attrs
-from attrs import frozen
+from attrs import evolve, frozen
 
 from jobyard.seams.auth import Authenticator
 from jobyard.seams.context import Context
-from jobyard.seams.diagnosis import Check, Diagnose
+from jobyard.seams.diagnosis import Check, Diagnose, Examine
 from jobyard.seams.scheduling import Scheduler
 from jobyard.seams.storage import Storage, StorageSettings
+from jobyard.secret import Secret
 
 B = TypeVar("B")
 C = TypeVar("C", bound=attrs.AttrsInstance)
@@ -77,6 +78,13 @@ class Provider(Generic[B]):
         None
     )
     """The steps of ``jobyard doctor``; without them the backend is opened and asked to answer."""
+    examine: (
+        Callable[
+            [object, Context, str, Secret | None], AbstractAsyncContextManager[Sequence[Check]]
+        ]
+        | None
+    ) = None
+    """The steps of ``jobyard auth try``, of an auth provider; without them it is only asked."""
 
 
 AuthProvider = Provider[Authenticator]
@@ -84,6 +92,23 @@ SchedulingProvider = Provider[Scheduler]
 StorageProvider = Provider[Storage]
 ObserverProvider = Provider[object]
 AnyProvider = AuthProvider | SchedulingProvider | StorageProvider | ObserverProvider
+
+
+@runtime_checkable
+class Narrowing(Protocol):
+    """Be settings that switch off what their provider can do and shall not."""
+
+    def switched_off(self) -> Iterable[Capability]:
+        """Give the capabilities that the provider does not have with these settings."""
+        ...
+
+
+def narrowed(provider: Provider[B], config: attrs.AttrsInstance) -> Provider[B]:
+    """Give a provider as its settings leave it."""
+    if not isinstance(config, Narrowing):
+        return provider
+    off = frozenset(config.switched_off())
+    return evolve(provider, capabilities=provider.capabilities - off)
 
 
 def _opener(
@@ -124,6 +149,18 @@ def _provider(  # noqa: PLR0917
     )
 
 
+def _examiner(
+    config: type[C], examine: Examine[C]
+) -> Callable[[object, Context, str, Secret | None], AbstractAsyncContextManager[Sequence[Check]]]:
+    def examined(
+        settings: object, context: Context, username: str, password: Secret | None
+    ) -> AbstractAsyncContextManager[Sequence[Check]]:
+        opened = _opener(config, lambda mine, near: examine(mine, near, username, password))
+        return opened(settings, context)
+
+    return examined
+
+
 def auth_provider(
     *,
     name: str,
@@ -133,9 +170,11 @@ def auth_provider(
     open: Callable[[C, Context], AbstractAsyncContextManager[Authenticator]],  # noqa: A002
     capabilities: Iterable[Capability] = (),
     diagnose: Diagnose[C] | None = None,
+    examine: Examine[C] | None = None,
 ) -> AuthProvider:
     """Announce a way to log in."""
-    return _provider(Seam.AUTH, name, api, summary, config, capabilities, open, diagnose)
+    made = _provider(Seam.AUTH, name, api, summary, config, capabilities, open, diagnose)
+    return made if examine is None else evolve(made, examine=_examiner(config, examine))
 
 
 def scheduling_provider(

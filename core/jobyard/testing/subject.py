@@ -28,7 +28,7 @@ from jobyard.database.store import open_store
 from jobyard.errors import ConfigError
 from jobyard.registry import Registry
 from jobyard.seams.context import Context, Store, TaskOwner
-from jobyard.seams.provider import AnyProvider, Capability, Provider, Seam
+from jobyard.seams.provider import AnyProvider, Capability, Provider, Seam, narrowed
 from jobyard.seams.storage import Storage
 from jobyard.secret import Secret
 from jobyard.services.account_rows import SqlAccountLedger
@@ -127,7 +127,7 @@ async def opened(
                 SystemClock() if clock is None else clock,
             )
             async with provider.open(config, context) as backend:
-                yield Subject(provider, backend, context)
+                yield Subject(narrowed(provider, config), backend, context)
 
 
 async def _begin_migrated(database: anyio.Path) -> None:
