@@ -52,7 +52,7 @@ def test_the_provider_that_the_others_are_broken_copies_of_is_good(site: Site) -
 
 
 def test_one_that_is_not_installed(site: Site) -> None:
-    assert refused(site) == f"{NAMED}no auth plugin 'paper' is installed; installed: local"
+    assert refused(site) == f"{NAMED}no auth plugin 'paper' is installed; installed: ldap, local"
 
 
 def test_one_that_is_not_installed_under_this_spelling(site: Site) -> None:
@@ -60,7 +60,7 @@ def test_one_that_is_not_installed_under_this_spelling(site: Site) -> None:
     site.configure("auth: [papier]\n")
 
     assert refused(site) == (
-        f"{NAMED}no auth plugin 'papier' is installed; installed: local, paper; "
+        f"{NAMED}no auth plugin 'papier' is installed; installed: ldap, local, paper; "
         "did you mean 'paper'?"
     )
 
@@ -69,7 +69,7 @@ def test_one_that_an_extra_would_bring(site: Site) -> None:
     site.configure("auth: [psycopg]\n")
 
     assert refused(site) == (
-        f"{NAMED}no auth plugin 'psycopg' is installed; installed: local; "
+        f"{NAMED}no auth plugin 'psycopg' is installed; installed: ldap, local; "
         'try: pip install "jobyard[postgres]"'
     )
 

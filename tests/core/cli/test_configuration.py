@@ -33,7 +33,10 @@ def test_a_bad_file_has_its_problems_printed_one_a_line_and_ends_with_2(bad: Pat
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "f.yaml:1:1: boards: unknown key; did you mean 'board'?",
-        "f.yaml:2:8: auth[0]: no auth plugin 'ldpa' is installed; installed: local",
+        (
+            "f.yaml:2:8: auth[0]: no auth plugin 'ldpa' is installed; installed: ldap, local; "
+            "did you mean 'ldap'?"
+        ),
     ]
 
 

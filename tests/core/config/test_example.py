@@ -44,7 +44,11 @@ def test_everything_that_is_commented_out_is_an_option_that_is_good(tmp_path: Pa
     file.write_text(text)
 
     with pytest.raises(ConfigError) as raised:
-        load(file, Registry(), {"JOBYARD_ADMIN_PASSWORD": "hunter22"})
+        load(
+            file,
+            Registry(),
+            {"JOBYARD_ADMIN_PASSWORD": "hunter22", "JOBYARD_LDAP_PASSWORD": "hunter23"},
+        )
 
     # The example's certificate is on no machine.
     assert [each.path for each in raised.value.problems] == ["rest-server.tls.certificate"]
