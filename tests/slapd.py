@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,7 @@ _RELAX: Final = ("1.3.6.1.4.1.4203.666.5.12", True, None)
 
 _WITHIN: Final = 20.0
 _PROGRAM: Final = "/usr/sbin/slapd"
+_OFFLINE: Final = "/usr/sbin/slapadd"
 
 _CONFIGURATION: Final = """
 include /etc/ldap/schema/core.schema
@@ -58,6 +59,7 @@ directory {folder}/data
 maxsize 104857600
 dbnosync
 index objectClass,uid,member,uniqueMember,memberUid eq
+{more_database}
 overlay memberof
 memberof-group-oc groupOfNames
 overlay ppolicy
@@ -80,12 +82,14 @@ class Slapd:
         size_limit: str = "500",
         verify_client: str = "never",
         more: str = "",
+        more_database: str = "",
     ) -> None:
         self.folder = folder
         self.ca = ca or trustme.CA()
         self.port = _free_port()
         self.tls_port = _free_port()
         self.ca_file = folder / "ca.pem"
+        self.password = PASSWORD
         self._process: subprocess.Popen[bytes] | None = None
         self.ca.cert_pem.write_to_path(self.ca_file)
         issued = certificate or self.ca.issue_cert(*names)
@@ -104,6 +108,7 @@ class Slapd:
                 size_limit=size_limit,
                 verify_client=verify_client,
                 more=more,
+                more_database=more_database,
             )
         )
 
@@ -182,6 +187,26 @@ class Slapd:
                 dn, changes, controls=[_RELAX]
             )
             assert good, f"{dn}: {connection.result}"
+
+    def change_list(self, dn: str, name: str, values: Sequence[str]) -> None:
+        """Replace the values of an attribute."""
+        with self.administered() as connection:
+            good = connection.modify(  # type: ignore[no-untyped-call]  # as above
+                dn, {name: [(ldap3.MODIFY_REPLACE, list(values))]}
+            )
+            assert good, f"{dn}: {connection.result}"
+
+    def add_quickly(self, entries: Iterable[tuple[str, Mapping[str, object]]]) -> None:
+        """Add many entries while the server is stopped, and start it again."""
+        self.stop()
+        done = subprocess.run(
+            [_OFFLINE, "-q", "-f", str(self.folder / "slapd.conf")],
+            input="\n".join(_ldif(dn, attributes) for dn, attributes in entries).encode(),
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        self.start()
 
     def remove(self, *dns: str) -> None:
         with self.administered() as connection:
@@ -266,6 +291,13 @@ def running_slapd(**options: object) -> Iterator[Slapd]:
             server.stop()
     finally:
         shutil.rmtree(folder)
+
+
+def _ldif(dn: str, attributes: Mapping[str, object]) -> str:
+    lines = [f"dn: {dn}"]
+    for name, values in attributes.items():
+        lines += [f"{name}: {each}" for each in (values if isinstance(values, list) else [values])]
+    return "\n".join(lines) + "\n"
 
 
 def _hex(character: str) -> str:

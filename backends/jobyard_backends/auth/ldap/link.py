@@ -266,6 +266,7 @@ def _adopting(address: Address, connected: socket.socket) -> ldap3.Connection:
         auto_referrals=False,
         check_names=False,
         raise_exceptions=False,
+        return_empty_attributes=False,
     )
     # What its strategy does when it has opened one itself.
     connection.socket = connected

@@ -60,10 +60,11 @@ class People:
 
     def query(self, name: str) -> Query:
         """Give the search for a name that was typed."""
-        if self._settings.user_dn is not None:
-            base = distinguished.filled(self._settings.user_dn, name)
-            return self._query(self._filter.filled(name), base, whole_subtree=False)
-        return self._query(self._filter.filled(name), self._settings.user_base)
+        asked = self._filter.filled(name)
+        if self._settings.user_dn is None:
+            return Query(self._settings.user_base, asked, self._attributes, limit=_FEW)
+        dn = distinguished.filled(self._settings.user_dn, name)
+        return Query(dn, asked, self._attributes, whole_subtree=False)
 
     def find(self, call: Call, name: str) -> Person | None:
         """Find who is meant by a name; ``name`` is as :func:`names.typed` gives it.
@@ -89,9 +90,7 @@ class People:
         Raises:
             Unavailable: The directory does not tell, or tells no more than so many.
         """
-        asked = self._filter.claiming(self._settings.name_attribute, "*")
-        answer = self._directory.find_all(call, self._query(asked, self._settings.user_base))
-        people = [self._person(entry) for entry in _entries(answer, asked)]
+        people = self._all(call, "*")
         how_many = Counter(each.canonical for each in people)
         for each in people:
             if each.canonical is None or how_many[each.canonical] > 1:
@@ -113,10 +112,7 @@ class People:
 
     def _claimants(self, call: Call, canonical: str) -> list[Person]:
         """Find all whose names become this one."""
-        assertion = self._rule.claims(canonical)
-        asked = self._filter.claiming(self._settings.name_attribute, assertion)
-        answer = self._directory.find_all(call, self._query(asked, self._settings.user_base))
-        people = map(self._person, _entries(answer, asked))
+        people = self._all(call, self._rule.claims(canonical))
         return [each for each in people if each.canonical == canonical]
 
     @staticmethod
@@ -163,8 +159,11 @@ class People:
             values = [each for each in values if each.casefold() in in_dn] or values
         return values[0] if values else ""
 
-    def _query(self, asked: str, base: str, *, whole_subtree: bool = True) -> Query:
-        return Query(base, asked, self._attributes, whole_subtree, _FEW if whole_subtree else 0)
+    def _all(self, call: Call, assertion: str) -> list[Person]:
+        asked = self._filter.claiming(self._settings.name_attribute, assertion)
+        query = Query(self._settings.user_base, asked, self._attributes)
+        answer = self._directory.find_all(call, query)
+        return [self._person(entry) for entry in _entries(answer, asked)]
 
 
 def _entries(answer: Answer, asked: str) -> tuple[Entry, ...]:
