@@ -23,7 +23,7 @@ from jobyard_backends.auth.ldap.calls import Call
 from jobyard_backends.auth.ldap.certificates import shown_by
 from jobyard_backends.auth.ldap.entries import Entry
 from jobyard_backends.auth.ldap.settings import Address, Encryption, Transport
-from jobyard_backends.auth.ldap.sockets import Broken, connect, left, secured, told
+from jobyard_backends.auth.ldap.sockets import Broken, Timed, connect, left, secured, told
 
 PAGE: Final = 500
 """Entries that are asked for at once."""
@@ -77,7 +77,8 @@ class Link:
         self.address = address
         self.used_at = time.monotonic()
         self._receive = transport.receive
-        self._connection = _adopting(address, connected)
+        self._timed = Timed(connected)
+        self._connection = _adopting(address, self._timed)
 
     @classmethod
     def open(
@@ -102,20 +103,15 @@ class Link:
     @property
     def socket(self) -> socket.socket:
         """Give what it runs on."""
-        found: socket.socket | None = self._connection.socket
-        if found is None:
-            message = "The connection to the directory was lost."
-            raise Broken(message, f"{self.address}: closed")
-        return found
+        return self._timed.plain
 
     def close(self) -> None:
         """Say goodbye, and close; nothing is raised."""
-        found: socket.socket | None = self._connection.socket
-        if found is not None:
+        if not self._connection.closed:
             with suppress(LDAPException, OSError, ValueError, AttributeError):
-                found.settimeout(_GOODBYE)
+                self._timed.wait_for(_GOODBYE)
                 self._connection.unbind()
-            found.close()
+        self._timed.close()
 
     def bind(self, call: Call, dn: str, password: bytes) -> Outcome:
         """Log in with a password that is not empty; without a DN, anonymously.
@@ -237,15 +233,14 @@ class Link:
         if not outcome.good:
             message = "The directory does not speak TLS here."
             raise Broken(message, f"{self.address}: StartTLS: {outcome}")
-        self._connection.socket = secured(call, self.socket, self.address, context, ends_at)
+        self._timed.plain = secured(call, self.socket, self.address, context, ends_at)
 
     @contextmanager
     def _asking(self, call: Call, most: float | None = None) -> Iterator[None]:
         """Wait for an answer no longer than the call may."""
-        waited_on = self.socket
         try:
-            with call.waiting_on(waited_on):
-                waited_on.settimeout(call.remaining(self._receive if most is None else most))
+            with call.waiting_on(self.socket):
+                self._timed.wait_for(call.remaining(self._receive if most is None else most))
                 yield
         except JobyardError:
             raise
@@ -256,7 +251,7 @@ class Link:
         self.used_at = time.monotonic()
 
 
-def _adopting(address: Address, connected: socket.socket) -> ldap3.Connection:
+def _adopting(address: Address, connected: Timed) -> ldap3.Connection:
     """Make ldap3's connection of a socket that is connected already."""
     server = ldap3.Server(address.host, port=address.port, get_info=ldap3.NONE)
     connection = ldap3.Connection(

@@ -33,7 +33,7 @@ ROOT_ENTRY: Final = Query(
     whole_subtree=False,
 )
 
-_PAUSE: Final = 10.0
+PAUSE: Final = 10.0
 """Seconds after which servers that did not answer are tried again."""
 
 
@@ -77,7 +77,7 @@ def _check(call: Call, *, directory: Directory, settings: LdapSettings) -> None:
 
 async def _revive(calls: Calls, directory: Directory) -> None:
     while True:
-        await anyio.sleep(_PAUSE)
+        await anyio.sleep(PAUSE)
         if directory.servers.down():
             try:
                 await calls.make(directory.revive)

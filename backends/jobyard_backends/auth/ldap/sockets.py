@@ -27,6 +27,51 @@ class Broken(Exception):
         self.detail = detail
 
 
+class Timed:
+    """Be a socket on which a whole answer is waited for, and not each piece of it anew."""
+
+    def __init__(self, plain: socket.socket) -> None:
+        self.plain = plain
+        self._ends_at = time.monotonic()
+
+    def wait_for(self, seconds: float) -> None:
+        """Let all that is sent and received from here on take so many seconds."""
+        self._ends_at = time.monotonic() + seconds
+
+    def recv(self, size: int) -> bytes:
+        """Receive some of an answer.
+
+        Raises:
+            TimeoutError: The time is over.
+        """
+        self.plain.settimeout(self._left())
+        return self.plain.recv(size)
+
+    def sendall(self, content: bytes) -> None:
+        """Send a request.
+
+        Raises:
+            TimeoutError: The time is over.
+        """
+        self.plain.settimeout(self._left())
+        self.plain.sendall(content)
+
+    def shutdown(self, how: int) -> None:
+        """Shut it down."""
+        self.plain.shutdown(how)
+
+    def close(self) -> None:
+        """Close it."""
+        self.plain.close()
+
+    def _left(self) -> float:
+        seconds = self._ends_at - time.monotonic()
+        if seconds <= 0:
+            message = "timed out"
+            raise TimeoutError(message)
+        return seconds
+
+
 def resolve(address: Address) -> list[str]:
     """Give the IP addresses of a server.
 

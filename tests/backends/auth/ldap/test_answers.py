@@ -1,0 +1,183 @@
+"""What no real directory answers: referrals, nonsense, and too much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobyard.domain.identity import Found, Identity, NotMine
+from jobyard.errors import Unavailable
+from jobyard.testing import leaks
+from tests import ber
+from tests.backends.auth.ldap.scripted import (
+    BIND,
+    BOUND,
+    DONE,
+    REFERENCE,
+    SEARCH,
+    Request,
+    scripted,
+    somebody,
+    usual,
+)
+from tests.backends.auth.ldap.world import directory, outcome
+
+ELSEWHERE = ber.text("ldap://elsewhere.invalid/dc=example")
+
+
+def users_search(request: Request) -> bool:
+    return request.operation.tag == SEARCH and "'uid'" in str(ber.filter_of(request.operation))
+
+
+async def test_the_scripted_server_lets_somebody_in(tmp_path: Path) -> None:
+    def answers(request: Request) -> bytes:
+        return usual(request, somebody(request)) if users_search(request) else usual(request)
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        assert await outcome(users, "alice") == Identity("ldap", "alice")
+
+
+async def test_a_referral_is_not_followed_and_makes_nobody_unknown(tmp_path: Path) -> None:
+    def answers(request: Request) -> bytes:
+        if users_search(request):
+            return ber.result(request.number, DONE, 10, ber.write(0xA3, ELSEWHERE))
+        return usual(request)
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        for call in (users.find("alice"), outcome(users, "alice")):
+            with pytest.raises(Unavailable) as raised:
+                await call
+            assert "referral" in str(raised.value.detail)
+
+
+async def test_references_beside_entries_are_left_out(tmp_path: Path) -> None:
+    def answers(request: Request) -> bytes:
+        reference = ber.message(request.number, REFERENCE, ELSEWHERE)
+        if users_search(request):
+            return usual(request, reference, somebody(request), reference)
+        return usual(request, reference)
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        assert await users.find("alice") == Found(Identity("ldap", "alice"))
+        assert isinstance(await users.find("nobody"), NotMine)
+
+
+async def test_a_bind_that_is_referred_elsewhere_is_no_refusal(tmp_path: Path) -> None:
+    def answers(request: Request) -> bytes:
+        name = request.operation.pieces[1].content if request.operation.tag == BIND else b""
+        if name:
+            return ber.result(request.number, BOUND, 10, ber.write(0xA3, ELSEWHERE))
+        return usual(request, somebody(request)) if users_search(request) else usual(request)
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        with pytest.raises(Unavailable):
+            await outcome(users, "alice")
+
+
+async def test_an_entry_of_another_name_is_nobody(tmp_path: Path) -> None:
+    def answers(request: Request) -> bytes:
+        return (
+            usual(request, somebody(request, "mallory"))
+            if users_search(request)
+            else usual(request)
+        )
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        assert await outcome(users, "alice") == "unknown"
+
+
+async def test_entries_without_an_end_are_an_outage(tmp_path: Path) -> None:
+    def answers(request: Request) -> bytes:
+        return somebody(request) * 20_000 if users_search(request) else usual(request)
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        with pytest.raises(Unavailable), anyio.fail_after(10):
+            await users.find("alice")
+
+
+async def test_a_server_that_ends_the_connection_is_an_outage(tmp_path: Path) -> None:
+    notice = ber.write(0x8A, b"1.3.6.1.4.1.1466.20036")
+
+    def answers(request: Request) -> bytes:
+        if users_search(request):
+            return ber.result(0, 0x78, 52, notice)
+        return usual(request)
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        with pytest.raises(Unavailable):
+            await users.find("alice")
+
+
+@pytest.mark.parametrize("code", [51, 52])
+async def test_a_busy_server_is_an_outage(tmp_path: Path, code: int) -> None:
+    def answers(request: Request) -> bytes:
+        if users_search(request):
+            return ber.result(request.number, DONE, code)
+        return usual(request)
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        with pytest.raises(Unavailable) as raised:
+            await users.find("alice")
+        assert raised.value.message == "The directory is busy."
+
+
+async def test_attributes_in_parts_are_read_to_their_end(tmp_path: Path) -> None:
+    groups = [f"cn=g{number},dc=example,dc=org" for number in range(5)]
+
+    def answers(request: Request) -> bytes:
+        if request.operation.tag != SEARCH or not request.base:
+            return usual(request)
+        asked = [each.content.decode() for each in request.operation.pieces[7].pieces]
+        ranges = {
+            "memberOf;range=2-*": ("2-3", groups[2:4]),
+            "memberOf;range=4-*": ("4-*", groups[4:]),
+        }
+        name, values = ranges.get(asked[0], ("0-1", groups[:2]))
+        listed = ber.write(0x31, *map(ber.text, values))
+        part = ber.write(0x30, ber.text(f"memberOf;range={name}"), listed)
+        uid = ber.write(0x30, ber.text("uid"), ber.write(0x31, ber.text("alice")))
+        found = ber.message(
+            request.number,
+            0x64,
+            ber.text("uid=alice,dc=example,dc=org"),
+            ber.write(0x30, uid, part),
+        )
+        return found + ber.result(request.number, DONE, 0)
+
+    async with leaks(), scripted(answers) as config:
+        config["membership"] = "memberOf"
+        async with directory(config, tmp_path) as users:
+            assert await users.find("alice") == Found(
+                Identity("ldap", "alice", groups=frozenset(groups))
+            )
+
+
+@given(nonsense=st.binary(min_size=1, max_size=60), inside=st.booleans())
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+async def test_no_nonsense_makes_anybody_unknown_or_let_in(
+    tmp_path: Path, nonsense: bytes, *, inside: bool
+) -> None:
+    def answers(request: Request) -> bytes:
+        if not users_search(request):
+            return usual(request)
+        if inside:
+            return ber.write(0x30, ber.integer(request.number), nonsense)
+        return nonsense
+
+    async with scripted(answers) as config:
+        quick = {**config, "receive-timeout": 0.05, "connect-timeout": 0.2, "total-timeout": 0.3}
+        async with directory(quick, tmp_path) as users:
+            try:
+                found = await outcome(users, "alice")
+            except Unavailable:
+                return
+            # What was read as an answer without entries, by chance, is one.
+            assert found == "unknown"
