@@ -40,3 +40,11 @@ async def log_in(users: LdapUsers, name: str, password: Secret = PASSWORD) -> Id
     found = await outcome(users, name, password)
     assert isinstance(found, Identity), found
     return found
+
+
+def spelt(settings: Mapping[str, object]) -> dict[str, object]:
+    """Spell settings as JSON does, with the secrets in them."""
+    return {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name, value in settings.items()
+    }
