@@ -1,7 +1,7 @@
 """Read the sessions that README and the documentation show, and hold them against what happens.
 
-A session is what lies between ``<!-- session -->`` and ``<!-- end of session -->``. Its ``console``
-blocks are run in one shell. ``$`` begins a command, ``>`` continues it, and what follows is its
+A session is what lies between ``<!-- session -->`` and ``<!-- end of session -->``; one that needs
+more than a gateway is called otherwise. Its ``console`` blocks are run in one shell. ``$`` begins a command, ``>`` continues it, and what follows is its
 output, in which ``...`` stands for anything.
 """
 
@@ -15,7 +15,6 @@ from typing import Final
 
 from attrs import frozen
 
-_SESSION: Final = re.compile(r"<!-- session -->\n(.*?)<!-- end of session -->", re.DOTALL)
 _BLOCK: Final = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 _MARK: Final = "--- end of step with exit code "
 
@@ -52,9 +51,9 @@ def blocks(text: str, language: str) -> Iterator[str]:
     return (body for found, body in _BLOCK.findall(text) if found == language)
 
 
-def session_of(text: str) -> list[Step]:
+def session_of(text: str, name: str = "session") -> list[Step]:
     """Give the steps of the session in a page."""
-    found = _SESSION.search(text)
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- end of session -->", text, re.DOTALL)
     if found is None:
         return []
     return [step for block in blocks(found[1], "console") for step in _steps(block)]

@@ -54,7 +54,7 @@ def test_a_shown_configuration_is_good(page: Path, block: str, tmp_path: Path) -
     file.write_text(block)
     done = subprocess.run(
         [sys.executable, "-m", "jobyard", "config", "check", str(file)],
-        env={"JOBYARD_ADMIN_PASSWORD": "a good one"},
+        env={"JOBYARD_ADMIN_PASSWORD": "a good one", "JOBYARD_LDAP_PASSWORD": "another"},
         capture_output=True,
         text=True,
         timeout=30,
