@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.samba import SERVICE_PASSWORD, SambaDc, running_samba
 from tests.slapd import Slapd, running_slapd
 
 
@@ -22,3 +23,11 @@ def slapd(slapd_server: Slapd) -> Iterator[Slapd]:
     slapd_server.start()
     yield slapd_server
     slapd_server.start()
+
+
+@pytest.fixture(scope="session")
+def samba() -> Iterator[SambaDc]:
+    """A real domain controller, with the gateway's account."""
+    with running_samba() as server:
+        server.add_user("jobyard", password=SERVICE_PASSWORD)
+        yield server
