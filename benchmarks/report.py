@@ -14,7 +14,7 @@ from benchmarks.changing import COMMIT, Changed, Hashing
 from benchmarks.log_ins import LogIns
 from benchmarks.reading import Read
 from benchmarks.resources import Memory, Start
-from benchmarks.tables import table
+from benchmarks.table import table
 from jobyard import __version__
 
 
@@ -99,7 +99,7 @@ class Report:
     def _changes(self) -> str:
         rows = [(each, "") for each in self.hashing.log_ins]
         rows += [(each, f"{COMMIT * 1e3:g} ms in each commit") for each in self.submissions]
-        lines = table(
+        changes = table(
             ("change", "clients", "/s", "CPU us", "p50 ms", "p99 ms", "with"),
             (
                 (
@@ -114,7 +114,7 @@ class Report:
                 for each, note in rows
             ),
         )
-        return f"{lines}\n\nThe hash of a log-in alone: {self.hashing.hash:,.0f} CPU us."
+        return f"{changes}\n\nThe hash of a log-in alone: {self.hashing.hash:,.0f} CPU us."
 
     def _start(self) -> str:
         start = self.start

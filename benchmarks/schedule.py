@@ -23,7 +23,7 @@ from benchmarks.lab import MACHINE, SHARES, lab
 from benchmarks.policies import easy, fifo
 from benchmarks.simulation import Job, Outcome, Policy, simulate
 from benchmarks.swf import parse
-from benchmarks.tables import table
+from benchmarks.table import table
 from jobyard.domain.virtual_cluster import VirtualClusterShare
 from jobyard_backends.scheduling.local.decisions import Resources
 from jobyard_backends.scheduling.local.turns import starts
