@@ -47,7 +47,7 @@ def write(tag: int, *contents: bytes) -> bytes:
 
 
 def integer(number: int, tag: int = 0x02) -> bytes:
-    return write(tag, number.to_bytes(4, "big", signed=True).lstrip(b"\0") or b"\0")
+    return write(tag, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
 
 
 def text(value: str, tag: int = 0x04) -> bytes:
@@ -65,8 +65,11 @@ def result(number: int, tag: int, code: int, *more: bytes, words: str = "") -> b
 
 
 def entry(number: int, dn: str, attributes: Sequence[tuple[str, str]] = ()) -> bytes:
-    """Write an entry that a search has found."""
-    listed = (write(0x30, text(name), write(0x31, text(value))) for name, value in attributes)
+    """Write an entry that a search has found; a name that comes again has several values."""
+    values: dict[str, list[bytes]] = {}
+    for name, value in attributes:
+        values.setdefault(name, []).append(text(value))
+    listed = (write(0x30, text(name), write(0x31, *each)) for name, each in values.items())
     return message(number, 0x64, text(dn), write(0x30, *listed))
 
 

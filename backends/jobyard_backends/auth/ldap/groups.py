@@ -191,7 +191,7 @@ class GroupSearch:
         answer = self._directory.find_all(call, Query(self._settings.base, asked, attributes))
         if not answer.outcome.good:
             raise _untold(f"{self._settings.base}: {asked}: {answer.outcome}")
-        return [(distinguished.parse(entry.dn), entry) for entry in answer.entries]
+        return [(dn, entry) for entry in answer.entries for dn in _dns([entry.dn])]
 
 
 class _Graph:

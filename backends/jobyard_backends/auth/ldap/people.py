@@ -153,7 +153,7 @@ class People:
         """Give the directory's name of somebody: of several, the one in the DN."""
         attribute = self._settings.name_attribute
         values = sorted(entry.texts(attribute), key=str.casefold)
-        if len(values) > 1:
+        if len(values) > 1 and distinguished.is_dn(entry.dn):
             first = distinguished.parse(entry.dn).parts[0]
             in_dn = {value.casefold() for kind, value in first if kind == attribute.lower()}
             values = [each for each in values if each.casefold() in in_dn] or values

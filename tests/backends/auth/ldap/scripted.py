@@ -35,6 +35,10 @@ class Request:
 Answers = Callable[[Request], bytes]
 
 
+class Last(bytes):
+    """Be an answer behind which the connection is closed."""
+
+
 def usual(request: Request, *entries: bytes) -> bytes:
     """Answer what a directory would: every bind is good, and a search finds the entries."""
     if request.operation.tag == BIND:
@@ -62,7 +66,10 @@ async def scripted(answers: Answers) -> AsyncIterator[dict[str, object]]:
                     buffer += piece
                     while (whole := _whole(buffer)) is not None:
                         buffer = buffer[len(whole) :]
-                        await client.send(answers(_request(whole)))
+                        answer = answers(_request(whole))
+                        await client.send(answer)
+                        if isinstance(answer, Last):
+                            return
             except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 return
 

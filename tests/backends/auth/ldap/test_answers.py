@@ -19,6 +19,7 @@ from tests.backends.auth.ldap.scripted import (
     DONE,
     REFERENCE,
     SEARCH,
+    Last,
     Request,
     scripted,
     somebody,
@@ -88,6 +89,54 @@ async def test_an_entry_of_another_name_is_nobody(tmp_path: Path) -> None:
 
     async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
         assert await outcome(users, "alice") == "unknown"
+
+
+@pytest.mark.parametrize("names", [("alice",), ("alice", "zoe")])
+async def test_dns_that_are_none_make_nobody_fail(
+    tmp_path: Path, names: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    def answers(request: Request) -> bytes:
+        if request.operation.tag != SEARCH or not request.base:
+            return usual(request)
+        if not users_search(request):
+            return usual(request, ber.entry(request.number, "no dn either"))
+        attributes = [("uid", each) for each in names]
+        return usual(request, ber.entry(request.number, "no dn", attributes))
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        assert await outcome(users, "alice") == Identity("ldap", "alice")
+        assert "the directory gave 'no dn either' as the DN of a group" in caplog.text
+
+
+async def test_freeipas_disabled_accounts_are_refused_before_and_by_the_bind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    locked = False
+
+    def answers(request: Request) -> bytes:
+        if request.operation.tag == BIND and request.operation.pieces[1].content:
+            words = "Account inactivated. Contact system administrator."
+            return ber.result(request.number, BOUND, 53, words=words)
+        if not users_search(request):
+            return usual(request)
+        attributes = [("uid", "alice"), *([("nsAccountLock", "TRUE")] if locked else [])]
+        dn = "uid=alice,cn=users,cn=accounts,dc=example,dc=org"
+        return usual(request, ber.entry(request.number, dn, attributes))
+
+    caplog.set_level("INFO")
+    async with (
+        leaks(),
+        scripted(answers) as config,
+        directory({**config, "preset": "freeipa"}, tmp_path) as users,
+    ):
+        assert "Account inactivated" in str(await outcome(users, "alice"))
+        locked = True
+        assert await outcome(users, "alice") == "the account is disabled (nsAccountLock)"
+        found = await users.find("alice")
+
+    assert isinstance(found, Found)
+    assert not found.identity.enabled
+    assert "the account is disabled (nsAccountLock)" in caplog.text
 
 
 async def test_entries_without_an_end_are_an_outage(tmp_path: Path) -> None:
@@ -168,13 +217,12 @@ async def test_no_nonsense_makes_anybody_unknown_or_let_in(
     def answers(request: Request) -> bytes:
         if not users_search(request):
             return usual(request)
-        if inside:
-            return ber.write(0x30, ber.integer(request.number), nonsense)
-        return nonsense
+        # Closed behind it, so that nobody waits for the rest of what has none.
+        return Last(ber.write(0x30, ber.integer(request.number), nonsense) if inside else nonsense)
 
     async with scripted(answers) as config:
-        quick = {**config, "receive-timeout": 0.05, "connect-timeout": 0.2, "total-timeout": 0.3}
-        async with directory(quick, tmp_path) as users:
+        patient = {**config, "receive-timeout": 20, "connect-timeout": 20, "total-timeout": 60}
+        async with directory(patient, tmp_path) as users:
             try:
                 found = await outcome(users, "alice")
             except Unavailable:

@@ -18,6 +18,7 @@ from jobyard.seams.provider import AuthProvider, Capability, Seam
 from jobyard.secret import Secret
 from jobyard.services.auth_chain import AuthChain, Member
 from jobyard.testing import AuthConformance, Kind, KnownUser, provider_named
+from jobyard_backends.auth.local import passwords
 from tests.backends.auth.ldap.test_conformance import Spellings
 from tests.slapd import PASSWORD, Slapd, dn_of, group, group_dn, person, running_slapd
 
@@ -58,10 +59,14 @@ def guarded(name: str, backend: Authenticator, context: Context) -> Member:
 
 @asynccontextmanager
 async def opened(config: object, context: Context) -> AsyncIterator[Authenticator]:
-    local = LOCAL.open(LOCAL.config(), context)
-    async with local as first, LDAP.open(config, context) as second:
-        members = [guarded("local", first, context), guarded("ldap", second, context)]
-        yield Chained(AuthChain(members), members)
+    with pytest.MonkeyPatch.context() as patch:
+        # What a hash costs is not this suite's business.
+        patch.setattr(passwords, "MEMORY_KIB", 64)
+        patch.setattr(passwords, "PASSES", 1)
+        local = LOCAL.open(LOCAL.config(), context)
+        async with local as first, LDAP.open(config, context) as second:
+            members = [guarded("local", first, context), guarded("ldap", second, context)]
+            yield Chained(AuthChain(members), members)
 
 
 @pytest.fixture(scope="module")
