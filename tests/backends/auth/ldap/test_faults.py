@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -22,21 +21,20 @@ from jobyard.testing import (
     Rule,
     Silent,
     Wire,
-    blocked_for,
     leaks,
+    never_blocks,
 )
 from jobyard_backends.auth.ldap import opening
 from tests.backends.auth.ldap.world import directory, log_in, outcome
 from tests.slapd import Slapd, dn_of, group, group_dn, person
 
 QUICK: Mapping[str, object] = {
-    "connect_timeout": 0.4,
-    "receive_timeout": 0.4,
-    "total_timeout": 1.2,
+    "connect_timeout": 0.8,
+    "receive_timeout": 0.8,
+    "total_timeout": 2.0,
 }
-MOST = 1.2 + 0.2
-"""Seconds within which a call ends, for the total above; what the machine takes is added."""
-SLACK = 1.5
+PATIENCE = 8.0
+"""Seconds within which a call has ended on any machine, and in which none of the faults has."""
 
 
 @frozen
@@ -113,16 +111,13 @@ async def test_every_fault_is_an_outage_within_the_deadline_and_blocks_nobody(
     async with directory(through(filled, plain), tmp_path) as users:
         await log_in(users, "faulty")
         await plain.set(rule)
-        begun = time.monotonic()
-        async with blocked_for() as blockage:
-            with pytest.raises(Unavailable):
-                await outcome(users, "faulty")
-            with pytest.raises(Unavailable):
-                await users.find("nobody")
-        lasted = time.monotonic() - begun
 
-        assert lasted < 2 * MOST + SLACK
-        assert blockage.longest < 0.05
+        async def fails() -> None:
+            for call in (outcome(users, "faulty"), users.find("nobody")):
+                with pytest.raises(Unavailable), anyio.fail_after(PATIENCE):
+                    await call
+
+        await never_blocks(fails)
         await plain.set(Pass())
         assert (await log_in(users, "faulty")).groups == {group_dn("faulty")}
 
@@ -135,7 +130,7 @@ async def test_faults_of_encrypted_connections_are_outages_too(
         await log_in(users, "faulty")
         await encrypted.set(RULES[name])
         for call in (outcome(users, "faulty"), users.find("nobody"), users.ping()):
-            with pytest.raises(Unavailable), anyio.fail_after(MOST + SLACK):
+            with pytest.raises(Unavailable), anyio.fail_after(PATIENCE):
                 await call
 
 
@@ -193,9 +188,6 @@ async def test_a_call_that_is_given_up_leaves_nothing(
                 await accepts(plain, accepted + 1)
                 accepted = plain.connections
                 group.cancel_scope.cancel()
-        begun = time.monotonic()
-
-    assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
@@ -203,7 +195,7 @@ async def test_the_second_server_takes_over_in_the_same_call(
     filled: Slapd, plain: FaultProxy, tmp_path: Path, rule: Rule
 ) -> None:
     settings = through(filled, plain, filled.ldap)
-    settings["total-timeout"] = 5
+    settings["total-timeout"] = 7
     async with directory(settings, tmp_path) as users:
         await log_in(users, "faulty")
         await plain.set(rule)
