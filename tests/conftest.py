@@ -13,6 +13,7 @@ from jobyard.database.migrating import CORE, migrate_engine
 from jobyard.database.store import SqlStore
 from jobyard.secret import Secret
 from tests.databases import Database
+from tests.hadoop import Hdfs, running_hdfs
 from tests.postgresql import PostgresServer, running_server
 
 
@@ -26,6 +27,13 @@ def postgresql_server() -> Iterator[PostgresServer]:
     """A PostgreSQL server, started for the first test that asks for it."""
     with running_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def hdfs_cluster() -> Iterator[Hdfs]:
+    """A NameNode and a DataNode, started for the first test that asks for them."""
+    with running_hdfs() as hdfs:
+        yield hdfs
 
 
 @pytest.fixture

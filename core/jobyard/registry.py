@@ -29,6 +29,7 @@ _HOOKS: Final[dict[Seam, str]] = {
     Seam.OBSERVERS: "jobyard_observer_providers",
 }
 _EXTRAS: Final = {
+    "httpx": "hdfs",
     "ldap": "ldap",
     "ldap3": "ldap",
     "kubernetes": "kubernetes",

@@ -1,0 +1,129 @@
+"""The NameNodes: one is active, and which one is remembered."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from http.cookiejar import DefaultCookiePolicy
+from typing import Final
+from urllib.parse import quote
+
+import anyio
+import httpx
+from attrs import frozen
+
+from jobyard_backends.storage.hdfs.webhdfs.failures import (
+    NoAnswer,
+    RemoteError,
+    refusal,
+    unanswered,
+)
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+_CONNECTIONS: Final = 64
+
+
+@frozen
+class Timeouts:
+    """Be what is waited for, in seconds.
+
+    ``connect`` is for a connection, ``answer`` for a NameNode's answer, ``transfer`` for the next
+    bytes of a DataNode, and ``failover`` for a NameNode that is active and writable, after which
+    the failure is told.
+    """
+
+    connect: float = 2.0
+    answer: float = 5.0
+    transfer: float = 60.0
+    failover: float = 8.0
+
+
+@frozen
+class Question:
+    """Be one request to whichever NameNode is active.
+
+    One that is not ``repeatable`` is not sent again after it may have been carried out.
+    """
+
+    method: str
+    path: str
+    parameters: Mapping[str, str]
+    repeatable: bool = True
+
+
+class NameNodes:
+    """Ask the active NameNode, and look for it where it is not."""
+
+    def __init__(
+        self, addresses: Sequence[str], *, timeouts: Timeouts, trusted: ssl.SSLContext
+    ) -> None:
+        self._addresses = [f"{address.rstrip('/')}/webhdfs/v1" for address in addresses]
+        self._timeouts = timeouts
+        self._active = 0
+        self._client = httpx.AsyncClient(
+            verify=trusted,
+            trust_env=False,
+            headers={"Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(timeouts.answer, connect=timeouts.connect, pool=None),
+            limits=httpx.Limits(max_connections=_CONNECTIONS),
+        )
+        # A NameNode's cookie says who was asked for first, and counts for more than the query.
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def ask(self, question: Question) -> httpx.Response:
+        """Give the answer of the active NameNode, a success or a redirection.
+
+        Raises:
+            RemoteError: It said no.
+            NoAnswer: None was active, or the request may have been carried out and is not
+                repeatable.
+        """
+        failure = NoAnswer("No NameNode can be reached.", "no time was left to ask")
+        async for address in self._turns():
+            try:
+                return await self._ask(address, question)
+            except RemoteError as error:
+                if not error.passing:
+                    raise
+                failure = NoAnswer(f"No NameNode takes requests: {error.message}", str(error))
+            except NoAnswer as error:
+                failure = error
+                if error.maybe_done and not question.repeatable:
+                    self._leave(address)
+                    raise
+            self._leave(address)
+        raise failure
+
+    async def _turns(self) -> AsyncIterator[str]:
+        """Give addresses, the active one first, again and again until time is over."""
+        end = anyio.current_time() + self._timeouts.failover
+        pause = _FIRST_PAUSE
+        while True:
+            for _ in self._addresses:
+                yield self._addresses[self._active]
+            if anyio.current_time() + pause > end:
+                return
+            await anyio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _leave(self, address: str) -> None:
+        """Take the next for the active one, unless somebody did so already."""
+        if self._addresses[self._active] == address:
+            self._active = (self._active + 1) % len(self._addresses)
+
+    async def _ask(self, address: str, question: Question) -> httpx.Response:
+        url = address + quote(question.path)
+        try:
+            response = await self._client.request(
+                question.method, url, params=dict(question.parameters)
+            )
+        except httpx.TransportError as error:
+            raise unanswered(error, "NameNode", address) from error
+        if response.is_success or response.status_code == httpx.codes.TEMPORARY_REDIRECT:
+            return response
+        raise refusal(response, "NameNode")

@@ -1,0 +1,333 @@
+"""A Hadoop of the tests' own: NameNodes and DataNodes on loopback, in a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import escape
+
+SUPERUSER: Final = "hdfs"
+"""Who started the NameNodes, and may everything."""
+
+_ROOM: Final = Path(__file__).parents[1] / ".cache"
+_WITHIN: Final = 90.0
+"""Seconds for which a process may take to start or to stop."""
+
+_NAME_NODE: Final = "org.apache.hadoop.hdfs.server.namenode.NameNode"
+_DATA_NODE: Final = "org.apache.hadoop.hdfs.server.datanode.DataNode"
+_JAVA: Final = (
+    "java",
+    "-Xms32m",
+    "-Xmx256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Djava.net.preferIPv4Stack=true",
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+)
+_LOG: Final = """log4j.rootLogger=INFO,console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.target=System.err
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
+"""
+
+_CORE: Final = {
+    "hadoop.security.group.mapping": "org.apache.hadoop.security.NullGroupsMapping",
+    f"hadoop.proxyuser.{SUPERUSER}.hosts": "*",
+    f"hadoop.proxyuser.{SUPERUSER}.users": "*",
+}
+_HDFS: Final = {
+    "dfs.replication": "1",
+    "dfs.namenode.safemode.extension": "0",
+    "dfs.namenode.safemode.min.datanodes": "1",
+    "dfs.namenode.fs-limits.min-block-size": "1024",
+    "dfs.namenode.resource.du.reserved": "1048576",
+    "dfs.namenode.datanode.registration.ip-hostname-check": "false",
+    "dfs.namenode.edits.noeditlogchannelflush": "true",
+    "dfs.namenode.path.based.cache.refresh.interval.ms": "60000",
+    "dfs.heartbeat.interval": "1",
+    "dfs.ls.limit": "100",
+    "dfs.datanode.hostname": "127.0.0.1",
+    "dfs.client.block.write.replace-datanode-on-failure.policy": "NEVER",
+    "dfs.ha.automatic-failover.enabled": "false",
+    "dfs.ha.tail-edits.period": "1",
+    "dfs.ha.log-roll.period": "1",
+    "dfs.ha.fencing.methods": "shell(/bin/true)",
+    "dfs.client.failover.proxy.provider.cluster": "org.apache.hadoop.hdfs.server.namenode.ha."
+    "ConfiguredFailoverProxyProvider",
+    "dfs.client.failover.max.attempts": "30",
+    "dfs.client.failover.sleep.base.millis": "50",
+    "dfs.client.failover.sleep.max.millis": "500",
+}
+
+
+def hadoop() -> Path:
+    """Find the jars; tests without them fail, and are not left out."""
+    found = sorted(_ROOM.glob("hadoop-*/complete-*"))
+    if not found or shutil.which("java") is None:
+        message = "These tests need a Java and Hadoop's jars, which scripts/hadoop installs."
+        raise RuntimeError(message)
+    return found[-1].parent
+
+
+class Node:
+    """Be one process of the cluster."""
+
+    def __init__(self, name: str, main: str, folder: Path, classpath: str) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self._command = [*_JAVA, "-cp", classpath, main]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, or do nothing where it runs."""
+        if self.running:
+            return
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self.log.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={"PATH": os.environ["PATH"], "HADOOP_USER_NAME": SUPERUSER},
+            )
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def crash(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(_WITHIN)
+            self._process = None
+
+    def pause(self) -> None:
+        """Let it hold its connections and say nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+
+class Hdfs:
+    """Run NameNodes, of which the first is active, and DataNodes."""
+
+    def __init__(self, folder: Path, *, name_nodes: int = 1, data_nodes: int = 1) -> None:
+        self.folder = folder
+        self._jars = hadoop()
+        self.data_addresses: list[str] = []
+        self._named = [f"nn{number}" for number in range(name_nodes)]
+        rpc, http = _ports(name_nodes), _ports(name_nodes)
+        self.addresses = [f"http://127.0.0.1:{port}" for port in http]
+        self._rpc = rpc[0]
+        self.settings = self._settings(rpc, http)
+        self.name_nodes = [self._name_node(each) for each in self._named]
+        self.data_nodes = [self._data_node(number) for number in range(data_nodes)]
+        self._write_configuration("client", {})
+
+    @property
+    def uri(self) -> str:
+        """Give the address that Hadoop's own programs know the cluster by."""
+        return "hdfs://cluster" if len(self.name_nodes) > 1 else f"hdfs://127.0.0.1:{self._rpc}"
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [*self.name_nodes, *self.data_nodes]
+
+    def start(self) -> None:
+        """Start what does not run, and wait until files can be written."""
+        for node in self.nodes:
+            node.start()
+        if len(self.name_nodes) > 1:
+            for address in self.addresses:
+                self.wait(partial(self._has_begun, address))
+            if not any(self.state(address) == "active" for address in self.addresses):
+                self.activate(0)
+        self.wait(self.ready)
+
+    def _has_begun(self, address: str) -> bool:
+        return self.state(address) in {"active", "standby"}
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.resume()
+            node.crash()
+
+    def ready(self) -> bool:
+        """Tell whether an active NameNode has left the safe mode and sees all DataNodes."""
+        alive = sum(node.running for node in self.data_nodes)
+        for number, address in enumerate(self.addresses):
+            if self.name_nodes[number].running and self.state(address) == "active":
+                system = self._bean(address, "FSNamesystemState")
+                info = self._bean(address, "NameNodeInfo")
+                return system.get("NumLiveDataNodes") == alive and info.get("Safemode") == ""
+        return False
+
+    def state(self, address: str) -> str:
+        """Tell what a NameNode says that it is."""
+        return str(self._bean(address, "NameNodeStatus").get("State", "down"))
+
+    def activate(self, number: int, *, by_force: bool = False) -> None:
+        """Make a NameNode the active one; by force where the other cannot be asked."""
+        force = ["--forceactive", "--forcemanual"] if by_force else []
+        self.run(
+            "org.apache.hadoop.hdfs.tools.DFSHAAdmin",
+            "-transitionToActive",
+            *force,
+            self._named[number],
+            given=b"Y\n",
+        )
+
+    def step_down(self, number: int) -> None:
+        """Make the active NameNode a standby."""
+        admin = "org.apache.hadoop.hdfs.tools.DFSHAAdmin"
+        self.run(admin, "-transitionToStandby", self._named[number])
+
+    def safe_mode(self, *, on: bool) -> None:
+        admin = "org.apache.hadoop.hdfs.tools.DFSAdmin"
+        self.run(admin, "-safemode", "enter" if on else "leave")
+
+    def fs(self, *arguments: str, user: str = SUPERUSER) -> str:
+        """Do what ``hadoop fs`` does."""
+        return self.run("org.apache.hadoop.fs.FsShell", *arguments, user=user)
+
+    def run(self, main: str, *arguments: str, user: str = SUPERUSER, given: bytes = b"") -> str:
+        """Run one of Hadoop's programs, and give what it printed."""
+        done = subprocess.run(
+            [*_JAVA, "-cp", self._classpath("client"), main, *arguments],
+            cwd=self.folder,
+            check=False,
+            capture_output=True,
+            input=given,
+            timeout=_WITHIN,
+            env={"PATH": os.environ["PATH"], "HADOOP_USER_NAME": user},
+        )
+        if done.returncode:
+            words = done.stderr.decode("utf-8", "replace")[-3000:]
+            message = f"{main} {' '.join(arguments)} failed: {words}"
+            raise RuntimeError(message)
+        return done.stdout.decode()
+
+    def wait(self, true: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        end = time.monotonic() + _WITHIN
+        while not true():
+            dead = [node for node in self.nodes if node._process is not None and not node.running]
+            if dead or time.monotonic() > end:
+                logs = "\n".join(node.log.read_text()[-3000:] for node in dead or self.nodes)
+                message = f"HDFS did not start: {logs}"
+                raise RuntimeError(message)
+            time.sleep(0.05)
+
+    def _bean(self, address: str, name: str) -> Mapping[str, object]:
+        url = f"{address}/jmx?qry=Hadoop:service=NameNode,name={name}"
+        with suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=5) as answer:
+            beans = json.load(answer)["beans"]
+            return dict(beans[0]) if beans else {}
+        return {}
+
+    def _settings(self, rpc: list[int], http: list[int]) -> dict[str, str]:
+        if len(rpc) == 1:
+            return {
+                "fs.defaultFS": f"hdfs://127.0.0.1:{rpc[0]}",
+                "dfs.namenode.rpc-address": f"127.0.0.1:{rpc[0]}",
+                "dfs.namenode.http-address": f"127.0.0.1:{http[0]}",
+            }
+        shared = self.folder / "shared"
+        shutil.copytree(self._jars / "formatted", shared, dirs_exist_ok=True)
+        settings = {
+            "fs.defaultFS": "hdfs://cluster",
+            "dfs.nameservices": "cluster",
+            "dfs.ha.namenodes.cluster": ",".join(self._named),
+            "dfs.namenode.shared.edits.dir": f"file://{shared}",
+        }
+        for number, name in enumerate(self._named):
+            settings[f"dfs.namenode.rpc-address.cluster.{name}"] = f"127.0.0.1:{rpc[number]}"
+            settings[f"dfs.namenode.http-address.cluster.{name}"] = f"127.0.0.1:{http[number]}"
+        return settings
+
+    def _name_node(self, name: str) -> Node:
+        place = self.folder / name
+        shutil.copytree(self._jars / "formatted", place)
+        own = {"dfs.namenode.name.dir": f"file://{place}"}
+        if len(self._named) > 1:
+            own["dfs.ha.namenode.id"] = name
+        self._write_configuration(name, own)
+        return Node(name, _NAME_NODE, self.folder, self._classpath(name))
+
+    def _data_node(self, number: int) -> Node:
+        name = f"dn{number}"
+        data, ipc, http = _ports(3)
+        own = {
+            "dfs.datanode.data.dir": f"file://{self.folder / name}",
+            "dfs.datanode.address": f"127.0.0.1:{data}",
+            "dfs.datanode.ipc.address": f"127.0.0.1:{ipc}",
+            "dfs.datanode.http.address": f"127.0.0.1:{http}",
+        }
+        self.data_addresses.append(f"127.0.0.1:{http}")
+        self._write_configuration(name, own)
+        return Node(name, _DATA_NODE, self.folder, self._classpath(name))
+
+    def _write_configuration(self, name: str, own: Mapping[str, str]) -> None:
+        folder = self.folder / f"{name}.conf"
+        folder.mkdir()
+        (folder / "log4j.properties").write_text(_LOG)
+        both = {**_CORE, **_HDFS, **self.settings, **own}
+        both["hadoop.tmp.dir"] = str(self.folder / f"{name}.tmp")
+        lines = [
+            f"<property><name>{key}</name><value>{escape(value)}</value></property>"
+            for key, value in both.items()
+        ]
+        text = f"<configuration>{''.join(lines)}</configuration>"
+        for file in ("core-site.xml", "hdfs-site.xml"):
+            (folder / file).write_text(text)
+
+    def _classpath(self, name: str) -> str:
+        return f"{self.folder / name}.conf:{self._jars / 'pages'}:{self._jars / 'jars'}/*"
+
+
+def _ports(count: int) -> list[int]:
+    """Find ports that nobody listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@contextmanager
+def running_hdfs(*, name_nodes: int = 1, data_nodes: int = 1) -> Iterator[Hdfs]:
+    """Make a cluster, and leave nothing of it."""
+    folder = Path(tempfile.mkdtemp(prefix="jobyard-hdfs-"))
+    try:
+        hdfs = Hdfs(folder, name_nodes=name_nodes, data_nodes=data_nodes)
+        try:
+            hdfs.start()
+            yield hdfs
+        finally:
+            hdfs.stop()
+    finally:
+        shutil.rmtree(folder)
