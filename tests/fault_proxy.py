@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from tests.ports import lasting_ports
+
 _LOOPBACK: Final = "127.0.0.1"
 _READ: Final = 64 * 1024
 
@@ -67,7 +69,7 @@ def running_proxy(targets: Sequence[str]) -> Iterator[Proxy]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"]},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     with process:
         try:
@@ -88,7 +90,7 @@ class _Port:
         self._passing.set()
         self._lose = 0
         self._cut = 0
-        self.port = 0
+        self.port = lasting_ports(1)[0]
 
     async def up(self, _count: int) -> None:
         self._lose = self._cut = 0
@@ -97,7 +99,6 @@ class _Port:
             self._server = await asyncio.start_server(
                 self._serve, _LOOPBACK, self.port, reuse_address=True
             )
-            self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self, _count: int) -> None:
         if self._server is not None:

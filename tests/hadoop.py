@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
+from tests.ports import lasting_ports
+
 SUPERUSER: Final = "hdfs"
 """Who started the NameNodes, and may everything."""
 
@@ -50,7 +52,6 @@ _CORE: Final = {
     f"hadoop.proxyuser.{SUPERUSER}.users": "*",
 }
 _HDFS: Final = {
-    "dfs.replication": "1",
     "dfs.namenode.safemode.extension": "0",
     "dfs.namenode.safemode.min.datanodes": "1",
     "dfs.namenode.fs-limits.min-block-size": "1024",
@@ -134,10 +135,11 @@ class Hdfs:
 
     def __init__(self, folder: Path, *, name_nodes: int = 1, data_nodes: int = 1) -> None:
         self.folder = folder
+        self._replicas = str(data_nodes)
         self._jars = hadoop()
         self.data_addresses: list[str] = []
         self._named = [f"nn{number}" for number in range(name_nodes)]
-        rpc, http = _ports(name_nodes), _ports(name_nodes)
+        rpc, http = lasting_ports(name_nodes), lasting_ports(name_nodes)
         self.addresses = [f"http://127.0.0.1:{port}" for port in http]
         self._rpc = rpc[0]
         self.settings = self._settings(rpc, http)
@@ -175,12 +177,19 @@ class Hdfs:
 
     def ready(self) -> bool:
         """Tell whether an active NameNode has left the safe mode and sees all DataNodes."""
+        if not all(
+            _listens(address)
+            for address, node in zip(self.data_addresses, self.data_nodes, strict=True)
+            if node.running
+        ):
+            return False  # one that died and is back is alive to NameNodes before it is
         alive = sum(node.running for node in self.data_nodes)
         for number, address in enumerate(self.addresses):
             if self.name_nodes[number].running and self.state(address) == "active":
                 system = self._bean(address, "FSNamesystemState")
                 info = self._bean(address, "NameNodeInfo")
-                return system.get("NumLiveDataNodes") == alive and info.get("Safemode") == ""
+                live = system.get("NumLiveDataNodes")
+                return isinstance(live, int) and live >= alive and info.get("Safemode") == ""
         return False
 
     def state(self, address: str) -> str:
@@ -204,8 +213,11 @@ class Hdfs:
         self.run(admin, "-transitionToStandby", self._named[number])
 
     def safe_mode(self, *, on: bool) -> None:
-        admin = "org.apache.hadoop.hdfs.tools.DFSAdmin"
-        self.run(admin, "-safemode", "enter" if on else "leave")
+        self.admin("-safemode", "enter" if on else "leave")
+
+    def admin(self, *arguments: str) -> str:
+        """Do what ``hdfs dfsadmin`` does."""
+        return self.run("org.apache.hadoop.hdfs.tools.DFSAdmin", *arguments)
 
     def fs(self, *arguments: str, user: str = SUPERUSER) -> str:
         """Do what ``hadoop fs`` does."""
@@ -277,7 +289,7 @@ class Hdfs:
 
     def _data_node(self, number: int) -> Node:
         name = f"dn{number}"
-        data, ipc, http = _ports(3)
+        data, ipc, http = lasting_ports(3)
         own = {
             "dfs.datanode.data.dir": f"file://{self.folder / name}",
             "dfs.datanode.address": f"127.0.0.1:{data}",
@@ -292,7 +304,7 @@ class Hdfs:
         folder = self.folder / f"{name}.conf"
         folder.mkdir()
         (folder / "log4j.properties").write_text(_LOG)
-        both = {**_CORE, **_HDFS, **self.settings, **own}
+        both = {**_CORE, **_HDFS, "dfs.replication": self._replicas, **self.settings, **own}
         both["hadoop.tmp.dir"] = str(self.folder / f"{name}.tmp")
         lines = [
             f"<property><name>{key}</name><value>{escape(value)}</value></property>"
@@ -306,16 +318,13 @@ class Hdfs:
         return f"{self.folder / name}.conf:{self._jars / 'pages'}:{self._jars / 'jars'}/*"
 
 
-def _ports(count: int) -> list[int]:
-    """Find ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
+def _listens(address: str) -> bool:
+    host, _, port = address.partition(":")
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

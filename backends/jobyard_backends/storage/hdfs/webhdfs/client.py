@@ -210,7 +210,7 @@ class WebHdfs:
             try:
                 return await self._data.open(location)
             except Unreached as error:
-                excluded.append(error.node)
+                excluded.append(await self._names.transfer_address(error.node))
                 if len(excluded) == _NODES:
                     raise
 
@@ -223,7 +223,7 @@ class WebHdfs:
                 try:
                     await self._data.send(question.method, location, body)
                 except Unreached as error:
-                    excluded.append(error.node)
+                    excluded.append(await self._names.transfer_address(error.node))
                     if body.begun or len(excluded) == _NODES:
                         raise
                 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
@@ -22,6 +23,8 @@ from jobyard_backends.storage.hdfs.webhdfs.failures import (
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _CONNECTIONS: Final = 64
+_PREFIX: Final = "/webhdfs/v1"
+_LIVE_NODES: Final = "/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo"
 
 
 @frozen
@@ -58,7 +61,7 @@ class NameNodes:
     def __init__(
         self, addresses: Sequence[str], *, timeouts: Timeouts, trusted: ssl.SSLContext
     ) -> None:
-        self._addresses = [f"{address.rstrip('/')}/webhdfs/v1" for address in addresses]
+        self._addresses = [address.rstrip("/") + _PREFIX for address in addresses]
         self._timeouts = timeouts
         self._active = 0
         self._client = httpx.AsyncClient(
@@ -99,6 +102,25 @@ class NameNodes:
             self._leave(address)
         raise failure
 
+    async def transfer_address(self, node: str) -> str:
+        """Give the name by which the active NameNode can be told to pass a DataNode over.
+
+        ``node`` is the host and the port of its HTTP server, as in redirections. Where the
+        NameNode does not tell, it is the host, which does where that is an IP address.
+        """
+        url = self._addresses[self._active].removesuffix(_PREFIX) + _LIVE_NODES
+        try:
+            response = await self._client.get(url)
+            live = json.loads(response.json()["beans"][0]["LiveNodes"])
+        except (httpx.TransportError, ValueError, KeyError, IndexError, TypeError):
+            live = {}
+        host, _, port = node.rpartition(":")
+        for name, facts in live.items():
+            for known in (str(facts.get("infoAddr")), str(facts.get("infoSecureAddr"))):
+                if known.endswith(f":{port}") and host in {_host(known), _host(name)}:
+                    return str(facts.get("xferaddr", host))
+        return host
+
     async def _turns(self) -> AsyncIterator[str]:
         """Give addresses, the active one first, again and again until time is over."""
         end = anyio.current_time() + self._timeouts.failover
@@ -127,3 +149,7 @@ class NameNodes:
         if response.is_success or response.status_code == httpx.codes.TEMPORARY_REDIRECT:
             return response
         raise refusal(response, "NameNode")
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]
