@@ -61,6 +61,7 @@ _HDFS: Final = {
     "dfs.namenode.path.based.cache.refresh.interval.ms": "60000",
     "dfs.heartbeat.interval": "1",
     "dfs.ls.limit": "100",
+    "dfs.checksum.type": "CRC32",
     "dfs.datanode.hostname": "127.0.0.1",
     "dfs.client.block.write.replace-datanode-on-failure.policy": "NEVER",
     "dfs.ha.automatic-failover.enabled": "false",
@@ -238,7 +239,7 @@ class Hdfs:
             words = done.stderr.decode("utf-8", "replace")[-3000:]
             message = f"{main} {' '.join(arguments)} failed: {words}"
             raise RuntimeError(message)
-        return done.stdout.decode()
+        return done.stdout.decode("utf-8", "replace")
 
     def wait(self, true: Callable[[], bool]) -> None:
         """Wait until something is so."""

@@ -13,7 +13,7 @@ from jobyard.resilience import closed
 from jobyard.routes.endpoint import BYTES, NOSNIFF, Answer, json_answer
 from jobyard.routes.file_parameters import FileRequest
 from jobyard.seams.storage import FileKind, FileStatus, Storage
-from jobyard.wire.webhdfs import EXISTS, FILE_NOT_FOUND, REFUSED, WebHdfsError
+from jobyard.wire.webhdfs import EXISTS, FILE_NOT_FOUND, REFUSED, WebHdfsError, file_checksum
 
 SILENCE: Final = 60.0
 """Seconds for which the sender of a file may send nothing."""
@@ -73,6 +73,14 @@ class FileTransfers:
 
     def _read(self, asked: FileRequest, offset: int, size: int) -> AsyncIterator[bytes]:
         return self._storage.read(asked.path, offset, size, as_user=asked.user)
+
+    async def checksum(self, asked: FileRequest) -> Answer:
+        """Answer GETFILECHECKSUM: where it is, since DataNodes know it, and then what it is."""
+        if not _second(asked):
+            await self._stat(asked)
+            return _redirect(asked)
+        checksum = await self._storage.checksum(asked.path, as_user=asked.user)
+        return json_answer(file_checksum(checksum))
 
     async def create(self, asked: FileRequest) -> Answer:
         """Answer CREATE: where to send the bytes, then that they are there."""

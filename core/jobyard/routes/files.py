@@ -27,7 +27,6 @@ from jobyard.wire.webhdfs import (
     UNSUPPORTED,
     WebHdfsError,
     content_summary,
-    file_checksum,
     file_status,
 )
 
@@ -81,7 +80,7 @@ class FileRoutes:
             ("GET", "LISTSTATUS"): listings.list,
             ("GET", "LISTSTATUS_BATCH"): listings.list_batch,
             ("GET", "GETCONTENTSUMMARY"): self.summary,
-            ("GET", "GETFILECHECKSUM"): self.checksum,
+            ("GET", "GETFILECHECKSUM"): transfers.checksum,
             ("GET", "GETHOMEDIRECTORY"): self.home,
             ("PUT", "CREATE"): transfers.create,
             ("PUT", "MKDIRS"): changes.make_folders,
@@ -162,11 +161,6 @@ class FileRoutes:
         """Answer GETCONTENTSUMMARY."""
         summary = await self._storage.summary(asked.path, as_user=asked.user)
         return json_answer(content_summary(summary))
-
-    async def checksum(self, asked: FileRequest) -> Answer:
-        """Answer GETFILECHECKSUM."""
-        checksum = await self._storage.checksum(asked.path, as_user=asked.user)
-        return json_answer(file_checksum(checksum))
 
     async def home(self, asked: FileRequest) -> Answer:
         """Answer GETHOMEDIRECTORY."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import os
 import stat
@@ -20,6 +19,7 @@ from jobyard.seams.storage import (
     IsAFolder,
     NotAFolder,
 )
+from jobyard_backends.storage.local.crc import HadoopChecksum
 from jobyard_backends.storage.local.failures import translated
 from jobyard_backends.storage.local.ownership import (
     MODE_BITS,
@@ -212,14 +212,14 @@ def summary(tree: Tree, path: Segments, actor: Actor, stopped: Stopped) -> Conte
 
 
 def checksum(tree: Tree, path: Segments, actor: Actor, stopped: Stopped) -> FileChecksum:
-    """Give the SHA-256 of a file's content."""
+    """Give Hadoop's checksum of a file's content."""
     descriptor = open_file(tree, path, actor)
-    digest = hashlib.sha256()
+    found = HadoopChecksum()
     offset = 0
     try:
         while not stopped() and (data := read_at(descriptor, CHUNK, offset, path)):
-            digest.update(data)
+            found.update(data)
             offset += len(data)
     finally:
         os.close(descriptor)
-    return FileChecksum("SHA-256", digest.digest())
+    return found.result()

@@ -140,7 +140,7 @@ class LocalStorage:
         return await self._threads.long(partial(looking.summary, self._tree, names, as_user))
 
     async def checksum(self, path: str, *, as_user: Actor) -> FileChecksum:
-        """Give the SHA-256 of a file; see the seam."""
+        """Give Hadoop's checksum of a file; see the seam."""
         names = segments(path)
         return await self._threads.long(partial(looking.checksum, self._tree, names, as_user))
 
