@@ -29,6 +29,8 @@ class Folders:
         """
         user = self._people.user(actor)
         home = home_of(path, actor)
+        if path == home:
+            return ()  # the gateway makes it, and what is above it
         found: list[str] = []
         above = _parent(path)
         while above != "/" and not await self._is_there(above, user):
@@ -37,7 +39,7 @@ class Folders:
                 # The gateway makes it, whoever may write above it.
                 return tuple(reversed(found))
             above = _parent(above)
-        if user is not None and path != home:
+        if user is not None:
             await self._client.check_access(above, "-wx", user=user)
         return tuple(reversed(found))
 

@@ -73,6 +73,15 @@ async def test_what_an_administrator_makes_is_the_administrators(storage: Storag
     await place.cleared()
 
 
+async def test_a_users_folder_is_made_where_not_even_the_one_above_is(storage: Storage) -> None:
+    await storage.remove("/Container", recursive=True, as_user=SYSTEM)
+
+    await storage.mkdirs("/Container/alice", as_user=ALICE)
+
+    assert (await storage.stat("/Container/alice", as_user=ALICE)).owner == "alice"
+    assert (await storage.stat("/Container", as_user=ALICE)).owner == SUPERUSER
+
+
 async def test_a_colon_is_refused_before_anything_is_made(storage: Storage) -> None:
     with pytest.raises(InvalidPath):
         await Place(storage, "/colons").put("a:b/file", b"data")
