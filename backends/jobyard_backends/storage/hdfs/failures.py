@@ -106,9 +106,10 @@ def _is_without_nodes(error: RemoteError) -> bool:
 
 
 def _words(error: RemoteError, path: str) -> str:
-    """Give what Hadoop says, with the path where it does not name it."""
+    """Give what Hadoop says, with the path where it names none."""
     message = error.message or error.name
-    return message if path in message else f"{path}: {message}"
+    names_one = path in message or "inode=" in message or error.below_a_file
+    return message if names_one else f"{path}: {message}"
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class HdfsStorage:
                 await self._folders.make(await self._folders.missing(path, as_user), as_user)
                 await self._folders.make_one(path, as_user, _FOLDER_MODE if mode is None else mode)
             elif not found.is_folder:
-                raise AlreadyExists(f"{path} already exists")
+                raise AlreadyExists(f"Path is not a directory: {path}")
 
     async def rename(self, source: str, target: str, *, as_user: Actor) -> bool:
         """Move a file or folder; see the seam."""

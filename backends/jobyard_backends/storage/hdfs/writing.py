@@ -67,7 +67,7 @@ class Writing:
             found = await self.client.status(self.path, user=self.user)
         except RemoteError as error:
             if error.below_a_file:
-                raise NotAFolder(f"Path is not a directory: {self.path}") from error
+                raise NotAFolder(error.message) from error
             if error.name != "FileNotFoundException":
                 raise
             return False

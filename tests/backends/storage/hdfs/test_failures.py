@@ -29,7 +29,7 @@ from jobyard_backends.storage.hdfs.webhdfs import NoAnswer, RemoteError
     ("name", "message", "status", "expected"),
     [
         ("FileNotFoundException", "File does not exist: /x", 404, NotFound),
-        ("AccessControlException", "Permission denied: user=a", 403, NotPermitted),
+        ("AccessControlException", 'Permission denied: user=a, inode="/x"', 403, NotPermitted),
         ("AccessControlException", "/x/y (is not a directory)", 403, NotAFolder),
         ("ParentNotDirectoryException", "/x (is not a directory)", 403, NotAFolder),
         ("FileAlreadyExistsException", "/x already exists", 403, AlreadyExists),
