@@ -26,6 +26,8 @@ _ADDRESS: Final = r"https?://[^\s/?#@]+/?"
 _NODE: Final = r"[A-Za-z0-9._-]+(:[0-9]{1,5})?"
 _BY_NAME: Final = "user-name"
 _BY_PROXY: Final = "proxy-user"
+_HADOOP: Final = "hadoop"
+_GATEWAY: Final = "jobyard"
 
 
 @frozen
@@ -106,6 +108,13 @@ class HdfsStorageConfig(StorageSettings):
         doc="Where DataNodes are reached that the gateway knows by another address than the "
         "NameNode: for `host:port` or `host`, another `host:port` or `host`.",
     )
+    server: str = option(
+        default=_HADOOP,
+        choices=(_HADOOP, _GATEWAY),
+        doc="What `name-nodes` are: Hadoop's, or the address of another Jobyard, whose storage is "
+        "used. That one has to trust user names; `delegation-token` is a token of an administrator "
+        "of it.",
+    )
     tls: HdfsTls | None = option(default=None, doc="For NameNodes and DataNodes with HTTPS.")
     timeouts: HdfsTimeouts = option(factory=HdfsTimeouts, doc="How long to wait.")
 
@@ -116,6 +125,8 @@ class HdfsStorageConfig(StorageSettings):
             if address.rstrip("/") in known:
                 yield Problem(f"name-nodes[{number}]", f"{address} is in the list already")
             known.add(address.rstrip("/"))
+        if self.server == _GATEWAY and self.delegation_token is None:
+            yield Problem("delegation-token", "is needed where 'server' is 'jobyard'")
         if self.tls is not None and not any(each.startswith("https:") for each in known):
             yield Problem("tls", "is for https: addresses in 'name-nodes', and there is none")
 
@@ -132,6 +143,7 @@ def _place(config: HdfsStorageConfig) -> Place:
         reserved=frozenset(config.reserved_users),
         data_nodes=config.data_node_addresses,
         ca_file=None if config.tls is None else config.tls.ca_file,
+        gateway=config.server == _GATEWAY,
         patience=Patience(times.connect, times.answer, times.transfer, times.failover),
     )
 

@@ -13,7 +13,7 @@ from jobyard.secret import Secret
 
 if TYPE_CHECKING:
     from jobyard.seams.context import TaskOwner
-    from jobyard_backends.storage.hdfs.storage import HdfsStorage
+    from jobyard.seams.storage import Storage
 
 __all__ = ["Patience", "Place", "open_backend"]
 
@@ -39,11 +39,12 @@ class Place:
     reserved: frozenset[str]
     data_nodes: Mapping[str, str]
     ca_file: Path | None
+    gateway: bool
     patience: Patience
 
 
 @asynccontextmanager
-async def open_backend(place: Place, tasks: TaskOwner) -> AsyncIterator[HdfsStorage]:
+async def open_backend(place: Place, tasks: TaskOwner) -> AsyncIterator[Storage]:
     """Open the storage; ``tasks`` runs the sweep of what a crash left.
 
     Raises:

@@ -14,22 +14,27 @@ from anyio import to_thread
 from jobyard.clock import SystemClock
 from jobyard.errors import Rejected
 from jobyard.seams.context import TaskOwner
-from jobyard.seams.storage import NotPermitted
+from jobyard.seams.storage import NotPermitted, Storage
 from jobyard_backends.storage.hdfs import Place, staging
 from jobyard_backends.storage.hdfs.failures import translated
 from jobyard_backends.storage.hdfs.people import People
+from jobyard_backends.storage.hdfs.relay import RelayStorage
 from jobyard_backends.storage.hdfs.storage import HdfsStorage
 from jobyard_backends.storage.hdfs.webhdfs import Identity, Timeouts, WebHdfs, WebHdfsFailure
 
 
 @asynccontextmanager
-async def opened(place: Place, tasks: TaskOwner) -> AsyncIterator[HdfsStorage]:
+async def opened(place: Place, tasks: TaskOwner) -> AsyncIterator[Storage]:
     """Open the storage; see the package."""
     async with connected(place) as client:
+        people = People(place.reserved | {place.user})
+        patience = place.patience.failover
+        if place.gateway:
+            yield RelayStorage(client, people, patience=patience)
+            return
         await prepare(client, place.user)
         tasks.spawn("sweep of the HDFS storage", partial(_sweep, client))
-        reserved = place.reserved | {place.user}
-        yield HdfsStorage(client, People(reserved), patience=place.patience.failover)
+        yield HdfsStorage(client, people, patience=patience)
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ def looked_at(path: str) -> str:
         NotFound: It is not the users'.
         InvalidPath: It can name nothing.
     """
-    _checked(path)
+    checked(path)
     if _is_kept(path):
         raise NotFound(f"File does not exist: {path}")
     return path
@@ -45,7 +45,7 @@ def changed(path: str) -> str:
         NotPermitted: It is not the users'.
         InvalidPath: It can name nothing.
     """
-    _checked(path)
+    checked(path)
     if _is_kept(path):
         raise NotPermitted(f"Permission denied: {path} is kept for HDFS and the gateway")
     if ":" in path:
@@ -107,7 +107,12 @@ def _is_kept(path: str) -> bool:
     return any(f"{path}/".startswith(f"{each}/") for each in (STAGING, _HADOOPS))
 
 
-def _checked(path: str) -> None:
+def checked(path: str) -> str:
+    """Give a path that names something.
+
+    Raises:
+        InvalidPath: It can name nothing.
+    """
     if "\0" in path:
         raise InvalidPath("a path holds no NUL character")
     try:
@@ -118,6 +123,7 @@ def _checked(path: str) -> None:
         raise InvalidPath(f"a name in a path has at most {_LONGEST} bytes")
     if any(each in {b".", b".."} for each in segments):
         raise InvalidPath(f"Invalid path name {path}")
+    return path
 
 
 _LONGEST: Final = 255

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
@@ -53,7 +54,9 @@ class Script:
 
 
 @asynccontextmanager
-async def scripted(answer: Callable[[Heard], Said]) -> AsyncIterator[Script]:
+async def scripted(
+    answer: Callable[[Heard], Said], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Script]:
     """Run a server for the block."""
     script = Script(answer)
 
@@ -70,8 +73,9 @@ async def scripted(answer: Callable[[Heard], Said]) -> AsyncIterator[Script]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    script.address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    scheme = "http" if tls is None else "https"
+    script.address = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield script
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import trustme
 
 from jobyard_backends.storage.hdfs.webhdfs import (
     Identity,
@@ -43,8 +45,12 @@ async def pieces(*data: bytes) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def asking(*addresses: str, identity: Identity | None = None) -> AsyncIterator[WebHdfs]:
-    client = WebHdfs(addresses, identity=identity or Identity("me"), timeouts=_QUICK)
+async def asking(
+    *addresses: str, identity: Identity | None = None, trusted: ssl.SSLContext | None = None
+) -> AsyncIterator[WebHdfs]:
+    client = WebHdfs(
+        addresses, identity=identity or Identity("me"), timeouts=_QUICK, trusted=trusted
+    )
     try:
         yield client
     finally:
@@ -53,7 +59,10 @@ async def asking(*addresses: str, identity: Identity | None = None) -> AsyncIter
 
 def _redirecting(to: Script) -> Callable[[Heard], Said]:
     return lambda heard: Said(
-        307, headers=(("Location", f"{to.address}{heard.path}?op={heard.query['op']}&put=there"),)
+        307,
+        headers=(
+            ("Location", f"{to.address}{heard.path}?op={heard.query.get('op', '')}&put=there"),
+        ),
     )
 
 
@@ -86,6 +95,35 @@ async def test_a_cookie_is_never_sent_back() -> None:
     assert all("cookie" not in each.headers for each in name.heard)
 
 
+@pytest.mark.parametrize("untrusted", ["nobody", "name node", "data node"])
+async def test_both_kinds_of_nodes_have_to_show_a_certificate_that_is_trusted(
+    untrusted: str,
+) -> None:
+    good, bad = trustme.CA(), trustme.CA()
+    trusted = ssl.create_default_context()
+    good.configure_trust(trusted)
+    data_tls = _certified(bad if untrusted == "data node" else good)
+    name_tls = _certified(bad if untrusted == "name node" else good)
+    async with (
+        scripted(lambda _: Said(201), data_tls) as data,
+        scripted(_redirecting(data), name_tls) as name,
+        asking(name.address, trusted=trusted) as client,
+    ):
+        if untrusted == "nobody":
+            await client.create("/file", pieces(b"secret"))
+        else:
+            with pytest.raises(NoAnswer, match="CERTIFICATE_VERIFY_FAILED"):
+                await client.create("/file", pieces(b"secret"))
+
+    assert [each.body for each in data.heard] == [b"secret"] * (untrusted == "nobody")
+
+
+def _certified(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
 @pytest.mark.parametrize(
     ("identity", "user", "expected"),
     [
@@ -94,7 +132,12 @@ async def test_a_cookie_is_never_sent_back() -> None:
         (Identity("me", by_proxy=True), "alice", {"user.name": "me", "doas": "alice"}),
         (Identity("me", by_proxy=True), None, {"user.name": "me"}),
         (Identity("me", delegation="t"), None, {"delegation": "t"}),
-        (Identity("me", delegation="t"), "alice", {"delegation": "t", "doas": "alice"}),
+        (Identity("me", delegation="t"), "alice", {"user.name": "alice"}),
+        (
+            Identity("me", by_proxy=True, delegation="t"),
+            "alice",
+            {"delegation": "t", "doas": "alice"},
+        ),
     ],
 )
 def test_identities_are_told_in_the_words_of_the_query(

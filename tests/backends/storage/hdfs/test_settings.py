@@ -31,6 +31,7 @@ def test_settings_of_every_kind_are_read(tmp_path: Path) -> None:
             "impersonation": "proxy-user",
             "delegation-token": "HAAEaGRmcw",
             "reserved-users": [],
+            "server": "jobyard",
             "data-node-addresses": {"dn1:9865": "edge:19865", "dn2": "edge2"},
             "tls": {"ca-file": "ca.pem"},
             "timeouts": {"connect": 1, "answer": 2, "transfer": 3, "failover": 4},
@@ -79,6 +80,12 @@ def test_a_name_node_is_needed_once(tmp_path: Path) -> None:
     assert wrong({"name-nodes": twice}, tmp_path) == {
         "name-nodes[1]": "http://nn1:9870/ is in the list already"
     }
+
+
+def test_another_gateway_wants_a_token(tmp_path: Path) -> None:
+    settings = {"name-nodes": ["http://files:9186"], "server": "jobyard"}
+
+    assert set(wrong(settings, tmp_path)) == {"delegation-token"}
 
 
 def test_certificates_are_for_https(tmp_path: Path) -> None:

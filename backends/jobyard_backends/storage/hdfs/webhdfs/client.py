@@ -98,9 +98,9 @@ class WebHdfs:
         finally:
             await download.aclose()
 
-    async def mkdirs(self, path: str, *, mode: int = 0o755, user: str | None = None) -> None:
+    async def mkdirs(self, path: str, *, mode: int | None = None, user: str | None = None) -> None:
         """Make a folder, and with the same mode those above it; one that exists is good."""
-        response = await self._put("MKDIRS", path, user, permission=f"{mode:o}")
+        response = await self._put("MKDIRS", path, user, **_permission(mode))
         if answered(response, "boolean") is not True:
             raise RemoteError("IOException", f"Failed to make {path}", response.status_code)
 
@@ -150,7 +150,7 @@ class WebHdfs:
         path: str,
         chunks: AsyncIterable[bytes],
         *,
-        mode: int = 0o644,
+        mode: int | None = None,
         overwrite: bool = False,
         user: str | None = None,
     ) -> int:
@@ -159,7 +159,7 @@ class WebHdfs:
         Where it breaks off, a part of the file may be there.
         """
         flag = "true" if overwrite else "false"
-        more = {"permission": f"{mode:o}", "overwrite": flag}
+        more = {**_permission(mode), "overwrite": flag}
         return await self._send(self._asked("PUT", "CREATE", path, user, **more), chunks)
 
     async def append(
@@ -241,6 +241,11 @@ class WebHdfs:
         if response.status_code != httpx.codes.TEMPORARY_REDIRECT or location is None:
             raise refusal(response, "NameNode")
         return _of_path(str(location), question.path)
+
+
+def _permission(mode: int | None) -> dict[str, str]:
+    """Say which bits are wanted; without any, it is the server's default."""
+    return {} if mode is None else {"permission": f"{mode:o}"}
 
 
 def _done(response: httpx.Response) -> bool:

@@ -21,10 +21,9 @@ class Identity:
     def parameters(self, user: str | None) -> dict[str, str]:
         """Give what says that a request is a user's; ``None`` is the client itself."""
         other = user is not None and user != self.name
+        if other and not self.by_proxy:
+            return {"user.name": str(user)}
+        own = {"user.name": self.name}
         if self.delegation is not None:
             own = {"delegation": self.delegation}
-        elif self.by_proxy or not other:
-            own = {"user.name": self.name}
-        else:
-            return {"user.name": str(user)}
         return {**own, "doas": str(user)} if other else own

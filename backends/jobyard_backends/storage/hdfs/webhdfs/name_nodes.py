@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from jobyard_backends.storage.hdfs.webhdfs.failures import (
     refusal,
     unanswered,
 )
+from jobyard_backends.storage.hdfs.webhdfs.finishing import finished
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -139,11 +141,12 @@ class NameNodes:
             self._active = (self._active + 1) % len(self._addresses)
 
     async def _ask(self, address: str, question: Question) -> httpx.Response:
-        url = address + quote(question.path)
+        request = self._client.build_request(
+            question.method, address + quote(question.path), params=dict(question.parameters)
+        )
+        send = partial(self._client.send, request)
         try:
-            response = await self._client.request(
-                question.method, url, params=dict(question.parameters)
-            )
+            response = await (send() if question.method == "GET" else finished(send))
         except httpx.TransportError as error:
             raise unanswered(error, "NameNode", address) from error
         if response.is_success or response.status_code == httpx.codes.TEMPORARY_REDIRECT:
