@@ -129,6 +129,10 @@ class Slapd:
             "base-dn": BASE,
             "bind-dn": SERVICE_DN,
             "bind-password": SERVICE_PASSWORD,
+            # Other tests may keep the machine busy.
+            "connect-timeout": 10,
+            "receive-timeout": 20,
+            "total-timeout": 30,
             **{name.replace("_", "-"): value for name, value in more.items()},
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -35,7 +35,3 @@ class Entry:
             return None if text is None else int(text)
         except ValueError:
             return None
-
-    def ranged(self) -> Iterable[str]:
-        """Give the attributes of which the server sent a part only."""
-        return [name for name in self.attributes if ";range=" in name]

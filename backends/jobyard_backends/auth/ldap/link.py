@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -97,7 +97,11 @@ class Link:
         if transport.encryption is Encryption.LDAPS:
             return cls(address, transport, secured(call, connected, address, context, ends_at))
         link = cls(address, transport, connected)
-        link._start_tls(call, context, ends_at)
+        try:
+            link._start_tls(call, context, ends_at)
+        except BaseException:
+            link.close()
+            raise
         return link
 
     @property
@@ -107,11 +111,13 @@ class Link:
 
     def close(self) -> None:
         """Say goodbye, and close; nothing is raised."""
-        if not self._connection.closed:
-            with suppress(LDAPException, OSError, ValueError, AttributeError):
-                self._timed.wait_for(_GOODBYE)
-                self._connection.unbind()
-        self._timed.close()
+        try:
+            if not self._connection.closed:
+                with suppress(LDAPException, OSError, ValueError, AttributeError):
+                    self._timed.wait_for(_GOODBYE)
+                    self._connection.unbind()
+        finally:
+            self._timed.close()
 
     def bind(self, call: Call, dn: str, password: bytes) -> Outcome:
         """Log in with a password that is not empty; without a DN, anonymously.
@@ -164,43 +170,13 @@ class Link:
             )
         # What is referred to elsewhere is not followed, and not counted.
         entries = tuple(
-            self._whole(call, Entry.of(each["dn"], each["raw_attributes"]))
+            Entry.of(each["dn"], each["raw_attributes"])
             for each in response or ()
             if each["type"] == "searchResEntry"
         )
         control = (result.get("controls") or {}).get(_PAGED, {})
         following: bytes = control.get("value", {}).get("cookie") or b""
         return Answer(entries, self._outcome(result)), following
-
-    def _whole(self, call: Call, entry: Entry) -> Entry:
-        """Fetch the rest of attributes that Active Directory sends in parts."""
-        attributes = dict(entry.attributes)
-        for ranged in tuple(entry.ranged()):
-            name, _, _ = ranged.partition(";")
-            values = list(attributes.pop(ranged))
-            last = ranged.rpartition("-")[2]
-            while last != "*":
-                asked = f"{name};range={int(last) + 1}-*"
-                part = self._part(call, entry.dn, name, asked)
-                values += part[1]
-                last = part[0]
-            attributes[name] = tuple(values)
-        return Entry(entry.dn, attributes)
-
-    def _part(self, call: Call, dn: str, name: str, asked: str) -> tuple[str, Sequence[bytes]]:
-        with self._asking(call):
-            _, _, response, _ = self._connection.search(
-                search_base=dn,
-                search_filter="(objectClass=*)",
-                search_scope=ldap3.BASE,
-                attributes=[asked],
-            )
-        for each in response or ():
-            for key, values in (each.get("raw_attributes") or {}).items():
-                if key.lower().startswith(f"{name};range="):
-                    return key.rpartition("-")[2], values
-        message = "The directory sent a part of an attribute, and not the rest."
-        raise Broken(message, f"{self.address}: {dn}: {asked}")
 
     def _outcome(self, result: dict[str, object]) -> Outcome:
         code, name = result["result"], result["description"]
@@ -259,6 +235,8 @@ def _adopting(address: Address, connected: Timed) -> ldap3.Connection:
         client_strategy=ldap3.SAFE_SYNC,
         auto_bind=ldap3.AUTO_BIND_NONE,
         auto_referrals=False,
+        # Active Directory sends the values of a large attribute in parts.
+        auto_range=True,
         check_names=False,
         raise_exceptions=False,
         return_empty_attributes=False,

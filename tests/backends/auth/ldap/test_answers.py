@@ -79,6 +79,59 @@ async def test_a_bind_that_is_referred_elsewhere_is_no_refusal(tmp_path: Path) -
             await outcome(users, "alice")
 
 
+@pytest.mark.parametrize("code", [1, 8, 13, 80])
+async def test_a_bind_that_fails_for_everybody_is_no_refusal(tmp_path: Path, code: int) -> None:
+    def answers(request: Request) -> bytes:
+        if request.operation.tag == BIND and request.operation.pieces[1].content:
+            return ber.result(request.number, BOUND, code)
+        return usual(request, somebody(request)) if users_search(request) else usual(request)
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        with pytest.raises(Unavailable) as raised:
+            await outcome(users, "alice")
+        assert raised.value.message == "The directory does not check passwords."
+
+
+async def test_what_has_no_root_entry_is_no_directory(tmp_path: Path) -> None:
+    def answers(request: Request) -> bytes:
+        if request.operation.tag == BIND:
+            return usual(request)
+        return ber.result(request.number, DONE, 0)
+
+    async with leaks(), scripted(answers) as config:
+        with pytest.raises(Unavailable) as raised:
+            async with directory(config, tmp_path):
+                pass
+    assert raised.value.message == "The directory has no root entry."
+
+
+async def test_a_root_entry_that_is_refused_later_is_an_outage(tmp_path: Path) -> None:
+    refused = False
+
+    def answers(request: Request) -> bytes:
+        if refused and request.operation.tag == SEARCH:
+            return ber.result(request.number, DONE, 50)
+        return usual(request)
+
+    async with leaks(), scripted(answers) as config, directory(config, tmp_path) as users:
+        await users.ping()
+        refused = True
+        with pytest.raises(Unavailable):
+            await users.ping()
+
+
+async def test_starttls_that_is_refused_is_an_outage(tmp_path: Path) -> None:
+    def answers(request: Request) -> bytes:
+        return ber.result(request.number, 0x78, 2, words="no TLS here")
+
+    async with leaks(), scripted(answers) as config:
+        with pytest.raises(Unavailable) as raised:
+            async with directory({**config, "tls": "starttls"}, tmp_path):
+                pass
+    assert raised.value.message == "The directory does not speak TLS here."
+    assert "no TLS here" in str(raised.value.detail)
+
+
 async def test_an_entry_of_another_name_is_nobody(tmp_path: Path) -> None:
     def answers(request: Request) -> bytes:
         return (

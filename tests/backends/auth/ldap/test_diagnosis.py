@@ -56,6 +56,8 @@ def filled() -> Iterator[Slapd]:
         server.add(
             person("alice"),
             person("dot.ted"),
+            person("twin", cn="twin"),
+            person("triplet", cn="twin"),
             person("locked", pwdAccountLockedTime="000001010000Z"),
             group("one", dn_of("alice")),
             group("two", group_dn("one")),
@@ -245,6 +247,10 @@ async def test_a_filter_is_shown_with_its_escapes(filled: Slapd) -> None:
     ]
 
 
+async def test_what_no_name_can_be_has_no_steps_of_its_own(filled: Slapd) -> None:
+    assert await examined(filled, "a\0b") == {}
+
+
 async def test_without_a_password_none_is_tried(filled: Slapd) -> None:
     assert "bind as the user" not in await examined(filled, "alice", None)
 
@@ -255,6 +261,13 @@ async def test_without_a_password_none_is_tried(filled: Slapd) -> None:
         ("alice", "wrong", {}, "bind as the user", "the password is another"),
         ("alice", "", {}, "bind as the user", "the password is empty"),
         ("locked", PASSWORD.reveal(), {}, searched("locked"), "the account is locked"),
+        (
+            "twin",
+            PASSWORD.reveal(),
+            {"user_filter": "(cn={username})"},
+            f"search {PEOPLE} for (cn=twin)",
+            "more than one user is meant",
+        ),
         ("dot.ted", PASSWORD.reveal(), {}, searched("dot\\2eted"), "see the option name-map"),
         (
             "alice",
