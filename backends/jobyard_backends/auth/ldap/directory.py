@@ -126,13 +126,19 @@ class Directory:
         return link
 
     def revive(self, call: Call) -> None:
-        """Try the servers that did not answer, so that nobody has to wait for finding out."""
+        """Try the servers that did not answer, so that nobody has to wait for finding out.
+
+        Raises:
+            Unavailable: The time is over, or one does not let the service account in.
+        """
         for address in self.servers.down():
             try:
-                self.open(call, address).close()
-            except Broken:
-                continue
-            self.servers.answered(address)
+                # To be connected to is not enough: one that says nothing is, too.
+                self.open_service(call, address).close()
+            except Broken as error:
+                LOG.debug("%s still fails: %s", address, error.detail)
+            else:
+                self.servers.answered(address)
 
     def close(self) -> None:
         """Close every idle connection, and keep none from here on."""

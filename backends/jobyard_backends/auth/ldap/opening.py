@@ -49,13 +49,16 @@ async def opened(settings: LdapSettings, context: Context) -> AsyncIterator[Ldap
     transport = settings.transport
     wrapping = await to_thread.run_sync(tls_context, transport)
     calls = Calls(at_once=transport.connections, total=transport.total)
+    # A server that says nothing must not take a place from those who log in.
+    trials = Calls(at_once=1, total=transport.total)
     directory = Directory(settings, wrapping)
     try:
         await calls.make(partial(_check, directory=directory, settings=settings))
-        context.tasks.spawn("ldap: servers that failed", partial(_revive, calls, directory))
+        context.tasks.spawn("ldap: servers that failed", partial(_revive, trials, directory))
         yield LdapUsers(settings, directory, calls, context.clock)
     finally:
         await calls.close()
+        await trials.close()
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(directory.close)
 
@@ -75,11 +78,11 @@ def _check(call: Call, *, directory: Directory, settings: LdapSettings) -> None:
         raise ConfigError("ldap", [Problem("nested-groups", problem)])
 
 
-async def _revive(calls: Calls, directory: Directory) -> None:
+async def _revive(trials: Calls, directory: Directory) -> None:
     while True:
         await anyio.sleep(PAUSE)
         if directory.servers.down():
             try:
-                await calls.make(directory.revive)
+                await trials.make(directory.revive)
             except Unavailable as error:
                 LOG.debug("servers were tried in vain: %s", error.message)

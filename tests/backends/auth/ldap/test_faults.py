@@ -231,3 +231,15 @@ async def test_a_server_that_is_back_is_found_out_and_asked_first_again(
         await log_in(users, "faulty")
 
         assert plain.connections > before
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_is_not_back(
+    filled: Slapd, plain: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "PAUSE", 0.05)
+    async with directory(through(filled, plain, filled.ldap), tmp_path) as users:
+        await plain.set(Silent())
+        await log_in(users, "faulty")
+        await accepts(plain, plain.connections + 2)
+
+        assert [each.port for each in users._directory.servers.down()] == [plain.port]
