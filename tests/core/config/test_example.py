@@ -19,6 +19,18 @@ def switched_on(text: str) -> str:
     return re.sub(r"(?m)^( *)#(?=\S)", r"\1", text)
 
 
+def all_good(*, other: bool) -> str:
+    """Switch everything on; of providers that exclude one another the first, or the ``other``."""
+    text = switched_on(example())
+    for seam in (Seam.SCHEDULING, Seam.STORAGE):
+        head, behind, block = text.partition(f"\n{seam.value}:\n")
+        block, blank, rest = block.partition("\n\n")
+        providers = re.split(r"(?m)^(?=  # .*\n(?:  # .*\n)*  [a-z])", block)[1:]
+        chosen = providers[-1] if other else providers[0]
+        text = head + behind + chosen.rstrip("\n") + blank + rest
+    return text
+
+
 def test_the_example_is_a_configuration_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "f.yaml"
     file.write_text(example())
@@ -37,10 +49,13 @@ def test_the_example_is_a_configuration_as_it_is(tmp_path: Path) -> None:
     assert found.settings.accounts == default.settings.accounts
 
 
-def test_everything_that_is_commented_out_is_an_option_that_is_good(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [False, True])
+def test_everything_that_is_commented_out_is_an_option_that_is_good(
+    tmp_path: Path, other: bool
+) -> None:
     file = tmp_path / "f.yaml"
     (tmp_path / "jwt-secret").write_text("x" * 40)
-    text = switched_on(example()).replace("/etc/jobyard/jwt-secret", "jwt-secret")
+    text = all_good(other=other).replace("/etc/jobyard/jwt-secret", "jwt-secret")
     file.write_text(text)
 
     with pytest.raises(ConfigError) as raised:
@@ -50,8 +65,9 @@ def test_everything_that_is_commented_out_is_an_option_that_is_good(tmp_path: Pa
             {"JOBYARD_ADMIN_PASSWORD": "hunter22", "JOBYARD_LDAP_PASSWORD": "hunter23"},
         )
 
-    # The example's certificate is on no machine.
-    assert [each.path for each in raised.value.problems] == ["rest-server.tls.certificate"]
+    # The files of the example are on no machine.
+    files = ["rest-server.tls.certificate", *["storage.hdfs.delegation-token"] * other]
+    assert [each.path for each in raised.value.problems] == files
 
 
 def test_every_option_is_in_the_example() -> None:

@@ -6,7 +6,7 @@ import yaml
 from jobyard.config.example import example
 from jobyard.config.json_schema import json_schema
 from jobyard.registry import Registry
-from tests.core.config.test_example import switched_on
+from tests.core.config.test_example import all_good
 
 
 def accepts(registry: Registry, text: str) -> bool:
@@ -21,7 +21,8 @@ def test_the_schema_is_one() -> None:
 
 def test_the_example_is_valid_as_it_is_and_with_everything_switched_on() -> None:
     assert accepts(Registry(), example())
-    assert accepts(Registry(), switched_on(example()))
+    for other in (False, True):
+        assert accepts(Registry(), all_good(other=other))
 
 
 @pytest.mark.parametrize(
