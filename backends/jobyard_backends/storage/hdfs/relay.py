@@ -7,6 +7,7 @@ nothing is staged here, and no bit is looked at.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator
+from functools import partial
 
 from jobyard.domain.identity import Actor
 from jobyard.errors import NotFound
@@ -22,6 +23,7 @@ from jobyard_backends.storage.hdfs.failures import translated
 from jobyard_backends.storage.hdfs.listing import described
 from jobyard_backends.storage.hdfs.people import People
 from jobyard_backends.storage.hdfs.reading import Reading
+from jobyard_backends.storage.hdfs.sending import send_to_the_end
 from jobyard_backends.storage.hdfs.staging import checked
 from jobyard_backends.storage.hdfs.webhdfs import Status, WebHdfs
 from jobyard_backends.storage.hdfs.webhdfs.client import Look
@@ -94,7 +96,8 @@ class RelayStorage:
         if (await self._found(path, as_user)).is_folder:
             raise IsAFolder(f"{path} already exists as a directory")
         with translated(path, looking=True):
-            await self._client.append(path, chunks, user=self._people.user(as_user))
+            append = partial(self._client.append, path, user=self._people.user(as_user))
+            await send_to_the_end(chunks, append)
 
     async def mkdirs(self, path: str, *, mode: int | None = None, as_user: Actor) -> None:
         """Make a folder; see the seam."""
