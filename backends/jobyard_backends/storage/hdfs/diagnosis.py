@@ -69,6 +69,15 @@ async def diagnosis(place: Place) -> AsyncIterator[Sequence[Check]]:
     )
     async with connected(place) as client:
         trial = _Trial(client, place)
+        if place.gateway:
+            yield (
+                Check(
+                    "ask the other gateway",
+                    trial.look,
+                    "Check 'name-nodes', and whether 'delegation-token' has ended.",
+                ),
+            )
+            return
         yield (
             Check(
                 "ask a NameNode",
