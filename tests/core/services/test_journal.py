@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
+from jobyard.domain.identity import Actor
 from jobyard.domain.job import FrameworkName, JobRef, OperationId, SubmissionId
 from jobyard.seams.context import Store
 from jobyard.services import journal, operations
@@ -147,6 +148,47 @@ async def test_what_was_done_settles_what_is_older_on_the_same_job(store: Store)
 
     await store.write(operations.end(newer, done=False))
     assert await store.read(operations.pending("b")) == [foreign]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        evolve(operation("o1", 1), backend="other"),
+        evolve(operation("o1", 1), ref=JobRef(FrameworkName("bob", "one"), SubmissionId("s1"))),
+        evolve(operation("o1", 1), ref=JobRef(FrameworkName(None, "one"), SubmissionId("s1"))),
+        evolve(operation("o1", 1), ref=JobRef(FrameworkName("alice", "two"), SubmissionId("s1"))),
+        operation("o1", 1, submission="s2"),
+        operation("o1", 2),
+    ],
+    ids=["backend", "namespace", "legacy", "name", "submission", "moment"],
+)
+async def test_what_was_done_leaves_every_other_job_alone(store: Store, other: Operation) -> None:
+    done = operation("o2", 2)
+    for each in (other, done):
+        await store.write(operations.begin(each))
+
+    await store.write(operations.end(done, done=True))
+
+    assert await store.read(operations.pending(other.backend)) == [other]
+
+
+async def test_an_operation_comes_back_as_it_was_written(store: Store) -> None:
+    by_admin = evolve(operation("o1", 1), actor=Actor("root", admin=True))
+    legacy = evolve(operation("o2", 2), ref=JobRef(FrameworkName(None, "old"), None))
+    for each in (by_admin, legacy):
+        await store.write(operations.begin(each))
+
+    assert await store.read(operations.pending("b")) == [by_admin, legacy]
+    (row, _) = await store.read(operations.pending("b"))
+    assert type(row.kind) is OperationKind
+
+
+async def test_released_operations_may_be_claimed_at_once(store: Store) -> None:
+    await store.write(operations.begin(operation("o1", 1)))
+
+    await store.write(operations.release_all())
+
+    assert await store.write(operations.claim(operation("o1", 1), 0, 200))
 
 
 async def test_an_operation_is_claimed_by_one(store: Store) -> None:
