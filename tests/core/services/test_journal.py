@@ -183,6 +183,16 @@ async def test_an_operation_comes_back_as_it_was_written(store: Store) -> None:
     assert type(row.kind) is OperationKind
 
 
+async def test_the_oldest_operation_comes_first_and_of_one_moment_the_first_id(
+    store: Store,
+) -> None:
+    ordered = [operation("o9", 1), operation("o1", 2), operation("o2", 2), operation("o0", 3)]
+    for index in (3, 2, 0, 1):
+        await store.write(operations.begin(ordered[index]))
+
+    assert await store.read(operations.pending("b")) == ordered
+
+
 async def test_released_operations_may_be_claimed_at_once(store: Store) -> None:
     await store.write(operations.begin(operation("o1", 1)))
 
