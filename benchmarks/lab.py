@@ -23,7 +23,7 @@ SHARES: Final = {
 _GPUS: Final = ((0, 25), (1, 45), (2, 15), (4, 10), (8, 5))
 """GPUs of a job, and how many in a hundred ask for so many."""
 
-_LOAD: Final = 0.6
+_LOAD: Final = 0.5
 """The share of the GPUs that all jobs together would keep busy."""
 
 _MINUTE: Final = 60_000

@@ -60,6 +60,7 @@ def test_names_in_the_file_are_spelt_with_dashes() -> None:
         "memory-mb",
         "gpus",
         "gpu-type",
+        "preempt",
         "address",
         "ports",
         "grace-seconds",

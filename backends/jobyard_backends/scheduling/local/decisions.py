@@ -145,10 +145,6 @@ class Board:
         share = self.shares.get(cluster)
         return NOTHING if share is None else self.machine.percent(share.capacity)
 
-    def too_wide(self, need: Need) -> bool:
-        """Tell whether a job has to borrow even where its virtual cluster holds nothing."""
-        return not need.resources.within(self.guarantee(need.cluster))
-
     def used(self, cluster: str) -> Resources:
         """Give what the jobs of a virtual cluster hold."""
         return total(each.need for each in self.held if each.need.cluster == cluster)

@@ -31,7 +31,7 @@ _WIDTH: Final = 64
 _FIELD: Final = (1 << _WIDTH) - 1
 _GPUS: Final = 2
 
-EFFORT: Final = 1000
+EFFORT: Final = 500
 """How many claims are worked out, each step counted, before nobody further back may start."""
 
 _FINEST: Final = 1 << 14
@@ -189,7 +189,8 @@ class Ledger:
         first, surely = 0, len(self._times) - 1
         if not self._claimed:
             first = self._earliest(packed, runs, 0)
-            surely = self._earliest(packed, runs, self._endless)
+            endless = self._endless
+            surely = self._earliest(packed, runs, endless) if endless else first
             if runs is not None and first == surely < len(self._times):
                 end = self._split(self._times[first] + runs)
                 self._take(range(first, end), packed)
@@ -218,11 +219,12 @@ class Ledger:
 
     def _earliest(self, packed: int, runs: int | None, beside: int) -> int:
         """Give the step from which there is room for so long; the number of steps for none."""
-        start, steps = 0, len(self._times)
-        for step in range(steps):
-            if start < step and runs is not None and self._times[step] >= self._times[start] + runs:
+        start, times = 0, self._times
+        guards, ceiling = self._guards, self._ceiling - beside - packed
+        for step, certain in enumerate(self._certain):
+            if start < step and runs is not None and times[step] >= times[start] + runs:
                 break
-            if not self._within(self._certain[step] + beside + packed):
+            if (ceiling - certain) & guards != guards:
                 start = step + 1
         return start
 

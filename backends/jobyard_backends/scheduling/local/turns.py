@@ -105,7 +105,8 @@ class _Lane:
         self.used = total(mine)
         self._elders = sorted(mine, key=lambda each: each.order, reverse=True)
         self._elders_hold = NOTHING
-        self._one_wide_may = not any(map(board.too_wide, mine))
+        self._one_wide_may = not any(map(self._too_wide, mine))
+        self._rank: _Rank | None = None
 
     def open(self, grains: Amounts) -> Ledger:
         """Open the ledger of what the line's jobs wait for."""
@@ -130,7 +131,16 @@ class _Lane:
     def borrows(self) -> bool:
         return not (self.used + self.head.resources).within(self.guarantee)
 
+    def _too_wide(self, need: Need) -> bool:
+        return not need.resources.within(self.guarantee)
+
     def rank(self) -> _Rank:
+        """Give by what lines take turns: the least comes first."""
+        if self._rank is None:
+            self._rank = self._ranked()
+        return self._rank
+
+    def _ranked(self) -> _Rank:
         head = self.head
         while self._elders and self._elders[-1].order < head.order:
             self._elders_hold += self._elders.pop().resources
@@ -141,10 +151,15 @@ class _Lane:
 
     def has_wide_turn(self) -> bool:
         """Tell whether the next job is one that those who are owed heed."""
-        return self._one_wide_may and self._board.too_wide(self.head)
+        return self._one_wide_may and self._too_wide(self.head)
+
+    def pass_on(self) -> None:
+        """Have the next in line be the head."""
+        self.at += 1
+        self._rank = None
 
     def start(self, need: Need) -> None:
-        self._one_wide_may = self._one_wide_may and not self._board.too_wide(need)
+        self._one_wide_may = self._one_wide_may and not self._too_wide(need)
         self.used += need.resources
         self._elders_hold += need.resources
 
@@ -192,7 +207,7 @@ class _Round:
 
     def _turn(self, lane: _Lane) -> None:
         need, borrows, wide = lane.head, lane.borrows(), lane.has_wide_turn()
-        lane.at += 1
+        lane.pass_on()
         wanted = self._holding(need)
         mine = Holding(lane.amounts(need), wanted.until)
         ledger = self._ledgers[lane.name]
