@@ -59,8 +59,8 @@ async def connected(place: Place) -> AsyncIterator[WebHdfs]:
             await client.aclose()
 
 
-async def prepare(client: WebHdfs, user: str) -> None:
-    """Make the gateway's folder.
+async def prepare(client: WebHdfs, user: str, *, surely: bool = False) -> None:
+    """Make the gateway's folder; ``surely`` finds out what its user may where it is there already.
 
     Raises:
         Rejected: The gateway's user may not.
@@ -69,6 +69,8 @@ async def prepare(client: WebHdfs, user: str) -> None:
     try:
         with translated(staging.STAGING):
             await staging.make(client)
+            if surely:
+                await client.set_owner(staging.STAGING, user)
     except NotPermitted as error:
         message = f"{user} is not a superuser of HDFS, which the gateway has to be there."
         raise Rejected(message, detail=error.message) from error

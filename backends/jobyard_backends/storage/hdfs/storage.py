@@ -154,6 +154,8 @@ class HdfsStorage:
         """Write a file, and remove it; see the seam."""
         with translated("/"):
             staged = staging.new_name()
+            # Somebody may have removed it: users cannot make it.
+            await staging.make(self._client)
             try:
                 await self._client.create(staged, _one_byte())
             finally:
