@@ -27,6 +27,8 @@ _ROOM: Final = Path(__file__).parents[1] / ".cache"
 _WITHIN: Final = 90.0
 """Seconds for which a process may take to start or to stop."""
 
+_STARTS: Final = 3
+
 _NAME_NODE: Final = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 _DATA_NODE: Final = "org.apache.hadoop.hdfs.server.datanode.DataNode"
 _JAVA: Final = (
@@ -247,7 +249,7 @@ class Hdfs:
         while not true():
             dead = [node for node in self.nodes if node._process is not None and not node.running]
             if dead or time.monotonic() > end:
-                logs = "\n".join(node.log.read_text()[-3000:] for node in dead or self.nodes)
+                logs = "\n".join(node.log.read_text()[-8000:] for node in dead or self.nodes)
                 message = f"HDFS did not start: {logs}"
                 raise RuntimeError(message)
             time.sleep(0.05)
@@ -333,11 +335,30 @@ def running_hdfs(*, name_nodes: int = 1, data_nodes: int = 1) -> Iterator[Hdfs]:
     """Make a cluster, and leave nothing of it."""
     folder = Path(tempfile.mkdtemp(prefix="jobyard-hdfs-"))
     try:
-        hdfs = Hdfs(folder, name_nodes=name_nodes, data_nodes=data_nodes)
+        hdfs = _started(folder, name_nodes=name_nodes, data_nodes=data_nodes)
         try:
-            hdfs.start()
             yield hdfs
         finally:
             hdfs.stop()
     finally:
         shutil.rmtree(folder)
+
+
+def _started(folder: Path, *, name_nodes: int, data_nodes: int) -> Hdfs:
+    """Start a cluster, once more where another run of tests took one of its ports meanwhile."""
+    for number in range(_STARTS):
+        place = folder / f"{number}"
+        place.mkdir()
+        hdfs = Hdfs(place, name_nodes=name_nodes, data_nodes=data_nodes)
+        try:
+            hdfs.start()
+        except RuntimeError as error:
+            hdfs.stop()
+            if "BindException" not in str(error) or number == _STARTS - 1:
+                raise
+        except BaseException:
+            hdfs.stop()
+            raise
+        else:
+            return hdfs
+    raise AssertionError

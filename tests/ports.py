@@ -15,8 +15,12 @@ _EACH: Final = 2000
 _FIRST: Final = 16_000 + _WORKER % 8 * _EACH
 
 
+_GIVEN: Final[set[int]] = set()
+"""Those whose servers may not have begun to listen yet."""
+
+
 def lasting_ports(count: int) -> list[int]:
-    """Find ports of the loopback address that nobody listens on."""
+    """Find ports of the loopback address that nobody listens on, or was given here."""
     found: list[int] = []
     while len(found) < count:
         port = _FIRST + _RANDOM.randrange(_EACH)
@@ -25,6 +29,7 @@ def lasting_ports(count: int) -> list[int]:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in found:
+        if port not in _GIVEN:
+            _GIVEN.add(port)
             found.append(port)
     return found
