@@ -28,7 +28,8 @@ from jobyard.services.quotas import Quotas
 from jobyard.services.reconciling import Reconciling
 from jobyard.services.recovery import Recovery
 from jobyard.services.signing import Signer
-from jobyard.services.submission import SubmissionRules, Submissions
+from jobyard.services.submission import Submissions
+from jobyard.services.submission_rules import SubmissionRules
 from jobyard.services.tokens import Tokens
 from jobyard.services.users import Users
 

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
+
+_LAST_PORT: Final = 65_535
+_DIGITS: Final = 5
+
+
+def _port(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isdecimal() and text.isascii() and len(text) <= _DIGITS) or int(text) > _LAST_PORT:
+        message = f"{text[:80]!r} is no port; a number from 0 to {_LAST_PORT} is expected."
+        raise click.BadParameter(message)
+    return int(text)
 
 
 @click.command()
@@ -17,7 +30,7 @@ import click
 )
 @click.option("--host", help="The address to listen on, instead of the configured one.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="The port to listen on; 0 takes a free one."
+    "--port", callback=_port, metavar="NUMBER", help="The port to listen on; 0 takes a free one."
 )
 @click.option(
     "--state-dir",

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
-from attrs import frozen
 
 from jobyard.clock import Clock
 from jobyard.domain.environment import environment_problems
@@ -27,7 +25,7 @@ from jobyard.domain.job import (
 )
 from jobyard.domain.paths import final_paths, storage_path
 from jobyard.domain.submission_id import new_submission_id
-from jobyard.domain.virtual_cluster import QuotaState, VirtualClusterState
+from jobyard.domain.virtual_cluster import VirtualClusterState
 from jobyard.errors import (
     ApiError,
     BackendError,
@@ -59,6 +57,7 @@ from jobyard.services.journal import JobRow, Phase
 from jobyard.services.observers import Observers
 from jobyard.services.outcomes import UncertainSubmission
 from jobyard.services.reservation import new_keys, row_of, summary_of
+from jobyard.services.submission_rules import Grants, SubmissionRules
 
 _BAD_REQUEST: Final = range(400, 500)
 _FORBIDDEN: Final = 403
@@ -66,33 +65,6 @@ _TOO_MANY: Final = 429
 _RETRY_AFTER: Final = 5.0
 _GOODBYE: Final = 1.0
 """Seconds that a cancelled submission still takes to leave its row to recovery."""
-
-
-class Grants(Protocol):
-    """Tell which virtual clusters there are and which a user may use."""
-
-    async def recent(self) -> QuotaState:
-        """Give all virtual clusters as they were a moment ago."""
-        ...
-
-    async def granted(self, actor: Actor, existing: Sequence[str]) -> Sequence[str]:
-        """Give those that a user may submit to."""
-        ...
-
-
-@frozen
-class SubmissionRules:
-    """Be what the configuration decides of submissions; ``backend`` names the scheduler.
-
-    ``check_timeout`` is how many seconds a check may take that lets through what it cannot check.
-    ``lease``: how many seconds a reservation is its request's, and not recovery's.
-    """
-
-    backend: str
-    fs_uri: str
-    accept_unsatisfiable: bool = False
-    check_timeout: float = 2.5
-    lease: float = journal.LEASE
 
 
 class Submissions:

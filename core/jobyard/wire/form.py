@@ -82,13 +82,13 @@ def _parts(name: str) -> list[str]:
     parts = [match[1], *_BRACKET.findall(match[2])]
     if len(parts) > DEEPEST:
         message = f"expected at most {DEEPEST} levels of brackets"
-        raise InvalidParameters([Problem(shorten(name), message)])
+        raise InvalidParameters([Problem(shorten(name)[1:-1], message)])
     return parts
 
 
 def _both(name: str) -> InvalidParameters:
     message = "given both as a value and with fields below it"
-    return InvalidParameters([Problem(shorten(name), message)])
+    return InvalidParameters([Problem(shorten(name)[1:-1], message)])
 
 
 def _plain(child: _Branch | list[str]) -> object:

@@ -33,6 +33,14 @@ def test_a_mistake_in_usage_is_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(cli, arguments).exit_code == 2
 
 
+@pytest.mark.parametrize("text", ["abc", "-1", "65536", "1" * 5000, "\N{ARABIC-INDIC DIGIT ONE}"])
+def test_what_is_no_port_is_told_what_one_is(text: str) -> None:
+    done = CliRunner().invoke(cli, ["serve", "--port", text])
+
+    assert done.exit_code == 2
+    assert "is no port; a number from 0 to 65535 is expected." in done.output
+
+
 def test_the_package_can_be_run_as_a_module() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "jobyard", "--version"],

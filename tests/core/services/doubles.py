@@ -39,7 +39,8 @@ from jobyard.services.idempotency import Idempotency
 from jobyard.services.lifecycle import Lifecycle
 from jobyard.services.observers import Observers
 from jobyard.services.recovery import Recovery
-from jobyard.services.submission import SubmissionRules, Submissions
+from jobyard.services.submission import Submissions
+from jobyard.services.submission_rules import SubmissionRules
 from jobyard.testing.unsupported import UnsupportedScheduler
 from tests.databases import HandClock
 
