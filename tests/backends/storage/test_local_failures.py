@@ -11,6 +11,7 @@ import sys
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -18,7 +19,7 @@ import pytest
 from jobyard.domain.identity import SYSTEM
 from jobyard.errors import BackendError, NotFound, Rejected, Unavailable
 from jobyard.seams.storage import InvalidPath, NotPermitted, StorageFull
-from jobyard_backends.storage.local import open_backend
+from jobyard_backends.storage.local import changing, open_backend
 from jobyard_backends.storage.local.failures import failure
 from jobyard_backends.storage.local.looking import CHUNK
 from jobyard_backends.storage.local.storage import LocalStorage
@@ -45,6 +46,23 @@ async def test_a_write_whose_data_breaks_off_leaves_what_was_there(
 
     assert tree(root) == {"old": b"old"}
     assert left_over(root) == []
+
+
+@pytest.mark.parametrize("name", ["file", "folder"])
+async def test_who_is_late_for_a_removal_finds_nothing(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    await put(storage, "/file", b"x")
+    await put(storage, "/folder/file", b"x")
+    take = changing._take
+
+    def late(*arguments: Any, **more: Any) -> str | None:
+        take(*arguments, **more)  # somebody else, just before
+        return take(*arguments, **more)
+
+    monkeypatch.setattr(changing, "_take", late)
+
+    assert await storage.remove(f"/{name}", recursive=True, as_user=SYSTEM) is False
 
 
 async def test_an_append_whose_data_breaks_off_is_undone(storage: LocalStorage) -> None:
@@ -83,7 +101,7 @@ WRITER = """
 import anyio, sys
 from pathlib import Path
 from jobyard.domain.identity import SYSTEM
-from jobyard_backends.storage.local import open_backend
+from jobyard_backends.storage.local import changing, open_backend
 from tests.backends.storage.conftest import Later
 
 async def endless():

@@ -118,6 +118,23 @@ def remove(
     if not path:
         message = "Permission denied: the root cannot be removed"
         raise NotPermitted(message)
+    try:
+        return _remove(tree, room, path, recursive=recursive, actor=actor, stopped=stopped)
+    except NotFound:
+        if _status(tree, path, actor) is not None:
+            raise
+        return False, None  # somebody else removed it between the look and the removal
+
+
+def _remove(
+    tree: Tree,
+    room: Backroom,
+    path: Segments,
+    *,
+    recursive: bool,
+    actor: Actor,
+    stopped: Stopped,
+) -> tuple[bool, str | None]:
     found = _status(tree, path, actor)
     if found is None:
         return False, None
