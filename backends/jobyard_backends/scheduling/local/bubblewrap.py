@@ -52,9 +52,7 @@ class Sandbox:
         self, folder: Path, *, shm_mb: int, gpus: Sequence[int], account: Account | None = None
     ) -> tuple[str, ...]:
         """Give the words before the command of the task whose folder this is."""
-        words = [self.program, "--die-with-parent", "--unshare-pid", "--unshare-ipc"]
-        words += ["--cap-drop", "ALL", "--ro-bind", "/", "/", "--proc", "/proc"]
-        words += _devices(shm_mb, gpus)
+        words = self._bare(shm_mb, gpus)
         work, tmp, command = (str(folder / name) for name in ("work", "tmp", COMMAND))
         words += ["--bind", tmp, "/tmp"]  # noqa: S108 - the task's own
         for path in self.hidden:
@@ -64,6 +62,12 @@ class Sandbox:
             words += ["--bind", place, place]
         words += ["--ro-bind-try", command, command]
         return (*words, *_becoming(account, work))
+
+    def _bare(self, shm_mb: int, gpus: Sequence[int]) -> list[str]:
+        """Give what every sandbox has: the system, read-only, without capabilities."""
+        words = [self.program, "--die-with-parent", "--unshare-pid", "--unshare-ipc"]
+        words += ["--cap-drop", "ALL", "--ro-bind", "/", "/", "--proc", "/proc"]
+        return [*words, *_devices(shm_mb, gpus)]
 
     def _way_to(self, folder: Path) -> list[str]:
         """Make what lies between what is hidden and a task's folder one that every account may pass.
@@ -80,9 +84,7 @@ class Sandbox:
 
     def trial(self) -> str | None:
         """Say why bubblewrap does not run here, or ``None`` where it does; blocks."""
-        words = [self.program, "--die-with-parent", "--unshare-pid", "--unshare-ipc"]
-        words += ["--cap-drop", "ALL", "--ro-bind", "/", "/", "--proc", "/proc"]
-        words += [*_devices(1, ()), "--", "/bin/bash", "-c", "exit 42"]
+        words = [*self._bare(1, ()), "--", "/bin/bash", "-c", "exit 42"]
         try:
             done = subprocess.run(  # noqa: S603 - the words are ours
                 words, capture_output=True, timeout=_TRIAL_SECONDS, check=False
