@@ -55,13 +55,23 @@ class Sandbox:
         words = self._bare(shm_mb, gpus)
         work, tmp, command = (str(folder / name) for name in ("work", "tmp", COMMAND))
         words += ["--bind", tmp, "/tmp"]  # noqa: S108 - the task's own
-        for path in self.hidden:
-            words += _hiding(path)
+        words += self._places()
         words += self._way_to(folder)
-        for place in (*map(str, self.mounts), work, tmp):
+        for place in (work, tmp):
             words += ["--bind", place, place]
         words += ["--ro-bind-try", command, command]
         return (*words, *_becoming(account, work))
+
+    def _places(self) -> list[str]:
+        """Hide and mount, the outer before the inner.
+
+        So what is hidden inside of a mount stays hidden, and a mount inside of what is hidden is
+        there.
+        """
+        steps = [(path, _hiding(path)) for path in self.hidden]
+        steps += [(path, ["--bind", str(path), str(path)]) for path in self.mounts]
+        steps.sort(key=lambda step: len(step[0].parts))
+        return [word for _, words in steps for word in words]
 
     def _bare(self, shm_mb: int, gpus: Sequence[int]) -> list[str]:
         """Give what every sandbox has: the system, read-only, without capabilities."""

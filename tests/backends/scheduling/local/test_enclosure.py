@@ -165,6 +165,25 @@ async def test_what_the_configuration_hides_is_hidden_and_what_it_mounts_can_be_
     assert (data / "out").read_text() == "result\n"
 
 
+async def test_what_is_hidden_inside_of_a_mount_stays_hidden(world: World, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "keys" / "shared").mkdir(parents=True)
+    (data / "keys" / "one").write_text("secret")
+
+    job, status = await outcome(
+        world,
+        f"ls {data}/keys; cat {data}/keys/one; echo a > {data}/out; echo b > {data}/keys/shared/out",
+        runtime=SANDBOXED,
+        mounts=(data / "keys" / "shared", data),
+        hidden=(data / "keys",),
+    )
+
+    assert status.summary.exit_code == 0
+    assert world.output(job) == "shared\n"
+    assert (data / "out").read_text() == "a\n"
+    assert (data / "keys" / "shared" / "out").read_text() == "b\n"
+
+
 async def test_a_stop_inside_of_a_sandbox_is_a_chance_to_end_well(
     world: World, tmp_path: Path
 ) -> None:
