@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from xml.sax.saxutils import escape
 
 from tests.ports import lasting_ports
 
+LOG: Final = logging.getLogger(__name__)
 SUPERUSER: Final = "hdfs"
 """Who started the NameNodes, and may everything."""
 
@@ -200,15 +202,25 @@ class Hdfs:
         return str(self._bean(address, "NameNodeStatus").get("State", "down"))
 
     def activate(self, number: int, *, by_force: bool = False) -> None:
-        """Make a NameNode the active one; by force where the other cannot be asked."""
+        """Make a NameNode the active one; by force where the other cannot be asked.
+
+        One that takes over by force what another left in the middle of a write may give up and
+        end; it is started again then, as a site's supervisor would.
+        """
         force = ["--forceactive", "--forcemanual"] if by_force else []
-        self.run(
-            "org.apache.hadoop.hdfs.tools.DFSHAAdmin",
-            "-transitionToActive",
-            *force,
-            self._named[number],
-            given=b"Y\n",
-        )
+        arguments = ["-transitionToActive", *force, self._named[number]]
+        for last in (False, True):
+            try:
+                self.run("org.apache.hadoop.hdfs.tools.DFSHAAdmin", *arguments, given=b"Y\n")
+            except RuntimeError as error:
+                if last or not by_force:
+                    raise
+                LOG.warning("%s", error)
+                self.name_nodes[number].crash()
+                self.name_nodes[number].start()
+                self.wait(partial(self._has_begun, self.addresses[number]))
+            else:
+                return
 
     def step_down(self, number: int) -> None:
         """Make the active NameNode a standby."""
@@ -239,7 +251,7 @@ class Hdfs:
         )
         if done.returncode:
             words = done.stderr.decode("utf-8", "replace")[-3000:]
-            message = f"{main} {' '.join(arguments)} failed: {words}"
+            message = f"{main} {' '.join(arguments)} failed: {words}\n{self._last_words()}"
             raise RuntimeError(message)
         return done.stdout.decode("utf-8", "replace")
 
@@ -247,12 +259,18 @@ class Hdfs:
         """Wait until something is so."""
         end = time.monotonic() + _WITHIN
         while not true():
-            dead = [node for node in self.nodes if node._process is not None and not node.running]
-            if dead or time.monotonic() > end:
-                logs = "\n".join(node.log.read_text()[-8000:] for node in dead or self.nodes)
-                message = f"HDFS did not start: {logs}"
+            if self._dead() or time.monotonic() > end:
+                message = f"HDFS did not start: {self._last_words()}"
                 raise RuntimeError(message)
             time.sleep(0.05)
+
+    def _dead(self) -> list[Node]:
+        """Tell which processes ended of themselves."""
+        return [node for node in self.nodes if node._process is not None and not node.running]
+
+    def _last_words(self) -> str:
+        """Give the ends of the logs: those of the dead, where there are any."""
+        return "\n".join(node.log.read_text()[-8000:] for node in self._dead() or self.nodes)
 
     def _bean(self, address: str, name: str) -> Mapping[str, object]:
         url = f"{address}/jmx?qry=Hadoop:service=NameNode,name={name}"
