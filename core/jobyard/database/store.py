@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,10 +13,11 @@ import anyio.to_thread
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobyard.database.engines import NO_ANSWER, READERS, Engines, open_engines, raise_translated
+from jobyard.database.engines import Engines, open_engines, raise_translated
 from jobyard.database.migrating import migrate_engine
-from jobyard.database.writer import CLOSED, Unit, Writer
-from jobyard.errors import DeadlineExceeded, Unavailable
+from jobyard.database.outbox import Outbox
+from jobyard.database.reader import Reader
+from jobyard.database.writer import Writer
 from jobyard.seams.context import Migrations
 from jobyard.secret import Secret
 
@@ -27,13 +27,19 @@ T = TypeVar("T")
 class SqlStore:
     """Run units of work over SQLAlchemy Core; implements :class:`jobyard.seams.context.Store`."""
 
-    def __init__(self, engines: Engines, writer: Writer, *, timeout: float) -> None:
+    def __init__(self, engines: Engines, *, timeout: float) -> None:
         self._engines = engines
-        self._writer = writer
         self._timeout = timeout
-        self._readers = anyio.CapacityLimiter(READERS)
+        self._reader = Reader(engines.reader, timeout)
+        self._writer = Writer(engines.writer, timeout)
+        self._reads = Outbox(self._reader.put, alike=True)
+        self._writes = Outbox(self._writer.put, alike=False)
         self._migrators = anyio.CapacityLimiter(1)
-        self._closed = False
+
+    def start(self) -> None:
+        """Start the threads that read and write."""
+        self._reader.start()
+        self._writer.start()
 
     @property
     def dialect(self) -> str:
@@ -41,20 +47,12 @@ class SqlStore:
         return self._engines.writer.dialect.name
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a unit of work that changes nothing.
+        """Run a unit of work that changes nothing; what is asked twice at once is read once.
 
         Raises:
             Unavailable: The database does not answer, or not in time, or the store is closed.
         """
-        if self._closed:
-            raise Unavailable(CLOSED)
-        try:
-            with anyio.fail_after(self._timeout):
-                return await anyio.to_thread.run_sync(
-                    self._read, work, abandon_on_cancel=True, limiter=self._readers
-                )
-        except TimeoutError as error:
-            raise _late() from error
+        return await self._reads.done(work, self._timeout)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run a unit of work in one transaction, durable when this returns.
@@ -66,15 +64,8 @@ class SqlStore:
             Unavailable: The database does not answer; ``DeadlineExceeded`` when it may have
                 done it all the same.
         """
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[T] = loop.create_future()
-        self._writer.put(Unit(work, loop, waiter))
-        try:
-            # Twice, since a batch that is lost is run again.
-            with anyio.fail_after(2 * self._timeout):
-                return await waiter
-        except TimeoutError as error:
-            raise _late() from error
+        # Twice, since a batch that is lost is run again.
+        return await self._writes.done(work, 2 * self._timeout)
 
     async def migrate(self, migrations: Migrations) -> None:
         """Bring a component's own tables to their newest revision.
@@ -95,33 +86,19 @@ class SqlStore:
 
     async def close(self) -> None:
         """Finish what is queued and close every connection."""
-        self._closed = True
+        self._reads.close()
+        self._writes.close()
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._close)
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        try:
-            with self._engines.reader.connect() as connection:
-                try:
-                    return work(connection)
-                finally:
-                    if self._closed:
-                        # It came too late for the pool's end, and goes back to nobody.
-                        connection.invalidate()
-        except SQLAlchemyError as error:
-            raise_translated(error)
-
     def _close(self) -> None:
         self._writer.close()
+        self._reader.close()
         self._engines.dispose()
 
 
 def _nothing(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT 1").close()
-
-
-def _late() -> Unavailable:
-    return DeadlineExceeded(NO_ANSWER, retry_after=1)
 
 
 @asynccontextmanager
@@ -140,9 +117,8 @@ async def open_store(
         LoadError: The URL cannot be used, or the driver is missing.
     """
     engines = await anyio.to_thread.run_sync(partial(open_engines, url, state_dir, timeout=timeout))
-    writer = Writer(engines.writer, timeout)
-    writer.start()
-    store = SqlStore(engines, writer, timeout=timeout)
+    store = SqlStore(engines, timeout=timeout)
+    store.start()
     try:
         yield store
     finally:

@@ -1,55 +1,32 @@
 """The writer: one thread that gathers units of work and commits them together.
 
 A commit waits for the disk, or for PostgreSQL's; thirty-two units that wait for one commit cost
-what one would. Each unit runs in a savepoint, so that the failure of one undoes it alone.
+what one would. A batch of which a unit fails is rolled back and run again with a savepoint around
+each, so that the failure of one undoes it alone, and the good pay for no savepoints.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from attrs import define, field
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, RootTransaction, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from jobyard.database.engines import NO_ANSWER, translated
+from jobyard.database.unit import CLOSED, LOG, Unit, wake
 from jobyard.errors import DeadlineExceeded, Unavailable
 
-LOG: Final = logging.getLogger("jobyard.database")
 BATCH: Final = 256
-"""Units that share one commit at most."""
-
-CLOSED: Final = "The gateway's database is closed."
+"""Units from which on a batch takes no more."""
 
 _OUTCOME_POLL: Final = 0.05
 _CONTENTION: Final = frozenset({"40001", "40P01"})
 """PostgreSQL's codes of a conflict between two transactions, of which one may be run again."""
-
-
-@define(eq=False)
-class Unit:
-    """Be one unit of work on its way: what to run, who waits, and how it ended."""
-
-    work: Callable[[Connection], object]
-    loop: asyncio.AbstractEventLoop
-    waiter: asyncio.Future[Any]
-    result: object = None
-    error: BaseException | None = None
-
-    def settle(self) -> None:
-        """Tell who waits; whoever was cancelled meanwhile waits no more."""
-        if self.waiter.done():
-            return
-        if self.error is None:
-            self.waiter.set_result(self.result)
-        else:
-            self.waiter.set_exception(self.error)
 
 
 class _Lost(Exception):
@@ -66,7 +43,7 @@ class Writer:
 
     engine: Engine
     timeout: float
-    _queue: queue.SimpleQueue[Unit | None] = field(factory=queue.SimpleQueue, init=False)
+    _queue: queue.SimpleQueue[Sequence[Unit] | None] = field(factory=queue.SimpleQueue, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
     _closed: bool = field(default=False, init=False)
@@ -77,8 +54,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="jobyard-writer", daemon=True)
         self._thread.start()
 
-    def put(self, unit: Unit) -> None:
-        """Queue a unit.
+    def put(self, units: Sequence[Unit]) -> None:
+        """Queue units.
 
         Raises:
             Unavailable: The writer is closed.
@@ -86,7 +63,7 @@ class Writer:
         with self._lock:
             if self._closed:
                 raise Unavailable(CLOSED)
-            self._queue.put(unit)
+            self._queue.put(units)
 
     def close(self) -> None:
         """Finish what is queued, then end the thread; waits no longer than twice the timeout."""
@@ -111,20 +88,20 @@ class Writer:
         first = self._queue.get()
         if first is None:
             return [], False
-        batch = [first]
+        batch = [*first]
         while len(batch) < BATCH:
             try:
-                unit = self._queue.get_nowait()
+                units = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if unit is None:
+            if units is None:
                 return batch, False
-            batch.append(unit)
+            batch.extend(units)
         return batch, True
 
     def _serve(self, batch: Sequence[Unit]) -> None:
         # A caller that gave up before its unit began is told nothing, and changes nothing.
-        wanted = [unit for unit in batch if not unit.waiter.cancelled()]
+        wanted = [unit for unit in batch if unit.wanted]
         try:
             self._attempt_twice(wanted)
         except BaseException as error:
@@ -134,7 +111,7 @@ class Writer:
             if not isinstance(error, Exception):
                 raise
         finally:
-            _wake(wanted)
+            wake(wanted)
 
     def _attempt_twice(self, units: Sequence[Unit]) -> None:
         """Run a batch; once more when it is known that nothing of it is in the database."""
@@ -159,11 +136,8 @@ class Writer:
     def _attempt(self, units: Sequence[Unit], *, last: bool) -> None:
         try:
             connection = self._connected()
-            transaction = connection.begin()
-            for unit in units:
-                self._run_unit(connection, unit, alone=len(units) == 1, last=last)
-            if len(units) == 1 and units[0].error is not None:
-                transaction.rollback()
+            transaction = self._run_all(connection, units, last=last)
+            if transaction is None:
                 return
             number = _transaction_number(connection)
         except (SQLAlchemyError, Unavailable) as error:
@@ -174,21 +148,36 @@ class Writer:
             if not self._was_committed(number, error):
                 raise _Lost(_reason(error)) from error
 
+    @classmethod
+    def _run_all(
+        cls, connection: Connection, units: Sequence[Unit], *, last: bool
+    ) -> RootTransaction | None:
+        """Run a batch, and give what is to be committed; ``None`` where its only unit failed."""
+        transaction = connection.begin()
+        if all(cls._run_unit(connection, unit, last=last) for unit in units):
+            return transaction
+        transaction.rollback()
+        if len(units) == 1:
+            return None
+        transaction = connection.begin()
+        for unit in units:
+            savepoint = connection.begin_nested()
+            if cls._run_unit(connection, unit, last=last):
+                savepoint.commit()
+            else:
+                savepoint.rollback()
+        return transaction
+
     @staticmethod
-    def _run_unit(connection: Connection, unit: Unit, *, alone: bool, last: bool) -> None:
+    def _run_unit(connection: Connection, unit: Unit, *, last: bool) -> bool:
         unit.result, unit.error = None, None
-        savepoint = None if alone else connection.begin_nested()
         try:
             unit.result = unit.work(connection)
         except Exception as error:
             if isinstance(error, DBAPIError) and _spoils_all(error, last=last):
                 raise
-            unit.error = _failure(error)
-            if savepoint is not None:
-                savepoint.rollback()
-        else:
-            if savepoint is not None:
-                savepoint.commit()
+            unit.fail(error)
+        return unit.error is None
 
     def _was_committed(self, number: str | None, error: SQLAlchemyError) -> bool:
         """Ask PostgreSQL what became of a commit whose answer was lost."""
@@ -245,29 +234,5 @@ def _transaction_number(connection: Connection) -> str | None:
     return number
 
 
-def _failure(error: Exception) -> BaseException:
-    failure = translated(error)
-    if failure is not error:
-        failure.__cause__ = error
-    return failure
-
-
 def _reason(error: BaseException) -> str:
     return str(error.orig if isinstance(error, DBAPIError) else error).strip()
-
-
-def _wake(units: Sequence[Unit]) -> None:
-    """Tell every caller, with one wake-up of each loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
-    for unit in units:
-        by_loop.setdefault(unit.loop, []).append(unit)
-    for loop, settled in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_settle_all, settled)
-        except RuntimeError:
-            LOG.debug("%d units ended after their event loop", len(settled))
-
-
-def _settle_all(units: Sequence[Unit]) -> None:
-    for unit in units:
-        unit.settle()

@@ -23,6 +23,7 @@ from jobyard.domain.environment_names import (
 from jobyard.domain.environment_size import (
     LARGEST_ENVIRONMENT,
     LONGEST_VARIABLE,
+    environment_bounds,
     environment_problems,
     environment_size,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "LONGEST_VARIABLE",
     "GangPlacement",
     "TaskPlace",
+    "environment_bounds",
     "environment_problems",
     "environment_size",
     "task_environment",

@@ -36,6 +36,14 @@ _PORT: Final = len("65535")
 _LONGEST_BACKEND: Final = 64
 _ID: Final = 36
 _ATTEMPT: Final = 10
+_WIDEST: Final = 4
+"""Bytes of a letter at most (UTF-8)."""
+_WORDS: Final = 512
+"""Bytes of what a variable's name and value hold beside letters of the job, generously."""
+_NUMBERS: Final = 64
+"""Bytes of what is listed of a role, or of a port, beside its name, generously."""
+_FACTS: Final = 64
+"""Variables that there is one of a job, or one of a role, generously."""
 _FIELDS: Final = {
     "PAI_DATA_DIR": "dataDir",
     "PAI_OUTPUT_DIR": "outputDir",
@@ -57,6 +65,9 @@ def environment_problems(job: JobSubmission) -> tuple[Problem, ...]:
 
     The paths are those of the job's configuration. Nothing is good.
     """
+    largest, whole = environment_bounds(job)
+    if largest <= LONGEST_VARIABLE and whole <= LARGEST_ENVIRONMENT:
+        return ()
     measured = _measured(job)
     found = [*_too_long(job, measured)]
     if measured.total > LARGEST_ENVIRONMENT:
@@ -66,6 +77,29 @@ def environment_problems(job: JobSubmission) -> tuple[Problem, ...]:
         )
         found.append(Problem("taskRoles", message))
     return tuple(found)
+
+
+def environment_bounds(job: JobSubmission) -> tuple[int, int]:
+    """Give what no variable of the job's tasks exceeds, and no environment, in bytes.
+
+    Every variable is taken to hold all letters of the job, and all addresses and ports: far too
+    much, at a twentieth of what it costs to measure.
+    """
+    config, roles = job.config, job.config.task_roles
+    texts = [
+        *(config.name, job.submitter, job.fs_uri, config.virtual_cluster),
+        *(config.data_dir, config.output_dir, config.code_dir),
+        *(role.name for role in roles),
+        *(port.label for role in roles for port in role.ports),
+        *(text for name, value in config.job_envs.items() for text in (name, text_of(value))),
+    ]
+    letters = _WIDEST * sum(map(len, texts))
+    ports = _NUMBERS * sum(port.count for role in roles for port in role.all_ports())
+    hosts = (_ADDRESS + len(":,") + _PORT) * config.total_tasks
+    largest = _WORDS + letters + ports + hosts + _NUMBERS * len(roles)
+    slots = sum(role.task_number * (2 * len(role.ports) + 5) for role in roles)
+    count = _FACTS * (1 + len(roles)) + len(config.job_envs) + slots
+    return largest, 2 * count * (largest + _POINTER)
 
 
 @frozen

@@ -7,16 +7,21 @@ time at which it was made, so that a token of a user who is gone never fits a na
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from attrs import frozen
-from sqlalchemy import case, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
 from jobyard.database.tables import GRANTS, USERS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
+
+_REMEMBERED: Final = 4096
+_FIND: Final = select(USERS).where(USERS.c.key == bindparam("wanted"))
+_FIND_AND_LOCK: Final = _FIND.with_for_update()
 
 
 @frozen
@@ -71,8 +76,12 @@ def _account(row: RowMapping) -> Account:
     )
 
 
+@lru_cache(_REMEMBERED)
 def find(username: str) -> Callable[[Connection], Account | None]:
-    """Find the account whose name differs from this one in case at most."""
+    """Find the account whose name differs from this one in case at most.
+
+    The same name gives the same function, which the store runs once for all who ask at once.
+    """
 
     def work(connection: Connection) -> Account | None:
         return _find(connection, username, lock=False)
@@ -81,10 +90,8 @@ def find(username: str) -> Callable[[Connection], Account | None]:
 
 
 def _find(connection: Connection, username: str, *, lock: bool) -> Account | None:
-    query = select(USERS).where(USERS.c.key == username.casefold())
-    if lock:
-        query = query.with_for_update()
-    row = connection.execute(query).mappings().first()
+    query = _FIND_AND_LOCK if lock else _FIND
+    row = connection.execute(query, {"wanted": username.casefold()}).mappings().first()
     return None if row is None else _account(row)
 
 

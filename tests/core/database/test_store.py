@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -65,6 +66,74 @@ async def test_a_broken_constraint_is_no_absence_of_the_database(store: SqlStore
 
     with pytest.raises(IntegrityError):
         await store.write(fact("one"))
+
+
+async def test_what_is_asked_by_many_at_once_is_read_once(store: SqlStore) -> None:
+    runs: list[int] = []
+
+    def work(connection: Connection) -> int:
+        runs.append(1)
+        return len(runs)
+
+    found: list[int] = []
+
+    async def ask() -> None:
+        found.append(await store.read(work))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(ask)
+
+    assert found == [1] * 5
+    assert await store.read(work) == 2
+
+
+async def test_who_gives_up_takes_nothing_from_those_who_asked_the_same(store: SqlStore) -> None:
+    def work(connection: Connection) -> str:
+        return "read"
+
+    found: list[str] = []
+
+    async def ask() -> None:
+        found.append(await store.read(work))
+
+    async with anyio.create_task_group() as group:
+        impatient = anyio.CancelScope()
+
+        async def give_up() -> None:
+            with impatient:
+                await store.read(work)
+
+        group.start_soon(give_up)
+        group.start_soon(ask)
+        await anyio.lowlevel.checkpoint()
+        impatient.cancel()
+
+    assert found == ["read"]
+
+
+async def test_a_read_that_fails_spoils_none_that_came_with_it(store: SqlStore) -> None:
+    await store.write(fact("one"))
+    failures: list[BaseException] = []
+
+    async def fail() -> None:
+        try:
+            await store.read(lambda connection: connection.execute(text("SELECT nonsense")))
+        except DBAPIError as error:
+            failures.append(error)
+
+    found: list[int] = []
+
+    async def ask() -> None:
+        found.append(await count(store, FACTS))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(fail)
+            group.start_soon(ask)
+
+    assert found == [1] * 3
+    assert len(failures) == 3
 
 
 async def test_a_read_that_takes_too_long_is_given_up(database: Database) -> None:

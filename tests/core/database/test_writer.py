@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from sqlalchemy import Connection, event, text
 
 from jobyard.database.engines import open_engines
+from jobyard.database.outbox import Outbox
 from jobyard.database.store import SqlStore, open_store
 from jobyard.database.tables import FACTS
 from jobyard.database.writer import Writer
@@ -378,8 +379,8 @@ async def test_a_writer_that_was_closed_takes_no_more(tmp_path: Path) -> None:
     writer.start()
     writer.close()
     writer.close()
-    store = SqlStore(engines, writer, timeout=5)
+    late = Outbox(writer.put, alike=False)
 
     with pytest.raises(Unavailable, match="closed"):
-        await store.write(fact("late"))
+        await late.done(fact("late"), PLENTY)
     engines.dispose()

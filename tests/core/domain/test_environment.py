@@ -17,6 +17,7 @@ from jobyard.domain.environment import (
     LONGEST_VARIABLE,
     GangPlacement,
     TaskPlace,
+    environment_bounds,
     environment_problems,
     environment_size,
     task_environment,
@@ -282,6 +283,20 @@ def test_no_environment_is_larger_than_was_told(job: JobSubmission) -> None:
     ]
 
     assert max(real) <= environment_size(job)
+
+
+@given(job=submissions())
+def test_bounds_are_never_below_what_is_measured(job: JobSubmission) -> None:
+    largest, whole = environment_bounds(job)
+    real = [
+        len(name.encode()) + len(value.encode()) + len("=\0")
+        for role in job.config.task_roles
+        for index in (0, role.task_number - 1)
+        for name, value in environment(job, role.name, index).items()
+    ]
+
+    assert max(real) <= largest
+    assert environment_size(job) <= whole
 
 
 @example(tasks=9)

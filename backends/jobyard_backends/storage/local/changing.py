@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
+
+from attrs import frozen
 
 from jobyard.domain.identity import Actor
 from jobyard.errors import NotFound
@@ -22,29 +25,54 @@ from jobyard_backends.storage.local.ownership import (
     owns,
     shown,
 )
+from jobyard_backends.storage.local.syncing import Syncing
 from jobyard_backends.storage.local.threads import Stopped
 from jobyard_backends.storage.local.tree import Folder, Tree, chmod, may_make, ordinary
 
 _PLACE: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def make_folders(tree: Tree, path: Segments, mode: int | None, actor: Actor) -> None:
-    """Make a folder and those above it; ``mode`` is for the last alone."""
-    if not path:
-        return
-    with tree.enter_making(path[:-1], path, actor) as folder:
-        _make(folder, path, mode, actor)
+@frozen
+class NewFolder:
+    """Be a folder that somebody wants; ``mode`` is for the last of its path alone."""
+
+    path: Segments
+    mode: int | None
+    actor: Actor
 
 
-def _make(folder: Folder, path: Segments, mode: int | None, actor: Actor) -> None:
+def make_folders(tree: Tree, wanted: Sequence[NewFolder]) -> list[Exception | None]:
+    """Make folders and those above them, and wait for the disk once; give the error of each."""
+    with Syncing() as syncing:
+        lazily = tree.synced_by(syncing.add)
+        errors = [_tried(lazily, each) for each in wanted]
+        with translated(shown(wanted[0].path)):
+            syncing.wait()
+    return errors
+
+
+def _tried(tree: Tree, wanted: NewFolder) -> Exception | None:
+    path, actor = wanted.path, wanted.actor
+    try:
+        if path:
+            with tree.enter_making(path[:-1], path, actor) as folder:
+                _make(tree, folder, wanted)
+    except Exception as error:  # noqa: BLE001 - it is told to whoever wanted the folder
+        return error
+    return None
+
+
+def _make(tree: Tree, folder: Folder, wanted: NewFolder) -> None:
+    path, actor = wanted.path, wanted.actor
     name = path[-1]
     with translated(shown(path)):
         if folder.path:
             folder.check(Want.EXECUTE, actor)
         if folder.find(name) is None:
             may_make(folder, path, path, actor)
-            wanted = default_mode(*folder.place, folder=True) if mode is None else mode
-            folder.make(name, wanted & MODE_BITS)
+            mode = wanted.mode
+            mode = default_mode(*folder.place, folder=True) if mode is None else mode
+            tree.make(folder, name, mode & MODE_BITS)
         found = folder.find(name)
     if found is not None and not stat.S_ISDIR(found.st_mode):
         message = f"Path is not a directory: {shown(path)}"

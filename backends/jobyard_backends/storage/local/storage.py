@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Protocol
@@ -17,7 +17,9 @@ from jobyard.seams.context import TaskOwner
 from jobyard.seams.storage import ContentSummary, FileChecksum, FilePage, FileStatus
 from jobyard_backends.storage.local import changing, looking
 from jobyard_backends.storage.local.backroom import Backroom
+from jobyard_backends.storage.local.changing import NewFolder
 from jobyard_backends.storage.local.failures import translated
+from jobyard_backends.storage.local.gathering import Gathering
 from jobyard_backends.storage.local.looking import CHUNK
 from jobyard_backends.storage.local.threads import Stopped, Threads
 from jobyard_backends.storage.local.tree import Tree, segments
@@ -48,6 +50,7 @@ class LocalStorage:
         self._room = room
         self._tasks = tasks
         self._threads = Threads()
+        self._new_folders = Gathering(self._make_folders)
 
     async def stat(self, path: str, *, as_user: Actor) -> FileStatus:
         """Describe a path; see the seam."""
@@ -106,8 +109,10 @@ class LocalStorage:
 
     async def mkdirs(self, path: str, *, mode: int | None = None, as_user: Actor) -> None:
         """Make a folder; see the seam."""
-        names = segments(path)
-        await self._threads.do(lambda: changing.make_folders(self._tree, names, mode, as_user))
+        await self._new_folders.done(NewFolder(segments(path), mode, as_user))
+
+    async def _make_folders(self, wanted: Sequence[NewFolder]) -> Sequence[Exception | None]:
+        return await self._threads.do(lambda: changing.make_folders(self._tree, wanted))
 
     async def rename(self, source: str, target: str, *, as_user: Actor) -> bool:
         """Move a file or folder; see the seam."""

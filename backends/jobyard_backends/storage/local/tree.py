@@ -106,16 +106,16 @@ class Folder:
             message = f"Permission denied by sticky bit: user={actor.account}, path={shown(path)}"
             raise NotPermitted(message)
 
-    def make(self, name: str, mode: int) -> None:
-        """Make a folder, if nobody has meanwhile, and keep it safe from a power cut."""
+    def make(self, name: str, mode: int) -> bool:
+        """Make a folder; ``False`` where somebody else has meanwhile."""
         try:
             os.mkdir(name, mode, dir_fd=self.fd)
         except FileExistsError:
-            return
+            return False
         with self.step(name) as made:
             if made.mode & MODE_BITS != mode:
                 chmod(made.fd, mode)
-        self.sync()
+        return True
 
     def sync(self) -> None:
         """Wait until the folder's entries are on the disk."""
@@ -131,10 +131,23 @@ class Folder:
 
 
 class Tree:
-    """Find folders and files below an open root."""
+    """Find folders and files below an open root.
 
-    def __init__(self, root: int) -> None:
+    ``synced`` keeps a folder that got a folder safe from a power cut.
+    """
+
+    def __init__(self, root: int, synced: Callable[[Folder], None] = Folder.sync) -> None:
         self._root = root
+        self._synced = synced
+
+    def synced_by(self, synced: Callable[[Folder], None]) -> Tree:
+        """Give the same tree, whose new folders are kept safe in another way."""
+        return Tree(self._root, synced)
+
+    def make(self, folder: Folder, name: str, mode: int) -> None:
+        """Make a folder in an open one, if nobody has meanwhile, and keep it safe."""
+        if folder.make(name, mode):
+            self._synced(folder)
 
     def enter(self, path: Segments, actor: Actor) -> Folder:
         """Open a folder; the caller closes it.
@@ -177,15 +190,14 @@ class Tree:
             raise
         return folder
 
-    @staticmethod
-    def _made(folder: Folder, name: str, target: Segments, actor: Actor) -> Folder:
+    def _made(self, folder: Folder, name: str, target: Segments, actor: Actor) -> Folder:
         if folder.path:
             folder.check(Want.EXECUTE, actor)
         if folder.find(name) is None:
             path = (*folder.path, name)
             may_make(folder, path, target, actor)
             home = leads_home(path, target, actor)
-            folder.make(name, _HOME if home else default_mode(*folder.place, folder=True))
+            self.make(folder, name, _HOME if home else default_mode(*folder.place, folder=True))
         return folder.step(name)
 
     def status(self, path: Segments, actor: Actor) -> os.stat_result:
