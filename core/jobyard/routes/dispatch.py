@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -17,6 +18,11 @@ from jobyard.routes.endpoint import Access, Answer, Call, Endpoint
 ROOT: Final = "api/v1"
 ALIAS: Final = "rest-server/"
 """What OpenPAI's front door put before the root (R)."""
+
+REMEMBERED: Final = 4096
+"""Paths whose routes are not looked up again."""
+LONGEST_REMEMBERED: Final = 512
+"""Letters of such a path, so that all of them together stay small."""
 
 _BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _REPEATABLE: Final = frozenset({"state"})
@@ -134,14 +140,16 @@ class Dispatcher:
         anonymous_read: bool,
         read_body: ReadBody,
     ) -> None:
-        self._table = Table(endpoints)
+        self._match = Table(endpoints).match
+        self._remembered = lru_cache(REMEMBERED)(self._match)
         self._authenticate = authenticate
         self._anonymous_read = anonymous_read
         self._read_body = read_body
 
     def match(self, method: str, raw_path: str) -> Match:
-        """Find the route of a request."""
-        return self._table.match(method, raw_path)
+        """Find the route of a request; what is asked again and again is looked up once."""
+        short = len(raw_path) <= LONGEST_REMEMBERED
+        return (self._remembered if short else self._match)(method, raw_path)
 
     async def __call__(self, request: Request, match: Match) -> Answer:
         """Answer a request.

@@ -136,15 +136,13 @@ class SubmissionRoutes:
         async def work(tell: Callable[[SubmissionId], Awaitable[None]]) -> Outcome:
             job = await check()
             await tell(job.submission)
-            await self._submissions.submit(job)
+            await self._submissions.submit(job, keyed=True)
             return accepted(name)
-
-        async def nobody(_: SubmissionId) -> None:
-            """Tell nobody: there is no key."""
 
         key = _key(call)
         if key is None:
-            return await work(nobody), False
+            await self._submissions.submit(await check(), keyed=False)
+            return accepted(name), False
         digest = fingerprint(call.path["username"], source)
         return await self._idempotency.run(call.user.account, key, digest, work)
 

@@ -112,10 +112,11 @@ class Submissions:
             raise ConflictJob(job.name.job)
         return job
 
-    async def submit(self, job: JobSubmission) -> None:
+    async def submit(self, job: JobSubmission, *, keyed: bool) -> None:
         """Reserve, prepare and hand over what :meth:`check` has let through.
 
-        A caller that is cancelled after the reservation leaves a row, which recovery completes.
+        With ``keyed`` an ``Idempotency-Key`` leads to it, whose outcome is settled with it. A
+        caller that is cancelled after the reservation leaves a row, which recovery completes.
 
         Raises:
             ConflictJob: The name is taken.
@@ -126,7 +127,7 @@ class Submissions:
         self._board.overlay.added(summary_of(row, job.config))
         try:
             await self.prepare(job)
-            await self._hand_over(row, job)
+            await self._hand_over(row, job, keyed=keyed)
         except UncertainSubmission:
             raise
         except JobyardError as error:
@@ -253,7 +254,7 @@ class Submissions:
             "find_submission", lambda scheduler: scheduler.find_submission(row.ref)
         )
 
-    async def _hand_over(self, row: JobRow, job: JobSubmission) -> None:
+    async def _hand_over(self, row: JobRow, job: JobSubmission, *, keyed: bool) -> None:
         handed_over = False
 
         async def submit(scheduler: Scheduler) -> None:
@@ -276,7 +277,7 @@ class Submissions:
             await self._look(row, error)
         except BackendError as error:
             raise rejected(error) from error
-        await self._accept(row)
+        await self._accept(row, keyed=keyed)
 
     async def _look(self, row: JobRow, error: JobyardError) -> None:
         looks, at = 0, 0
@@ -294,9 +295,12 @@ class Submissions:
             await self._store.write(journal.doubt(row.submission, looks, at))
         raise UncertainSubmission(error.message, retry_after=_RETRY_AFTER) from error
 
-    async def _accept(self, row: JobRow) -> None:
+    async def _accept(self, row: JobRow, *, keyed: bool) -> None:
+        accept = (
+            outcomes.accept(row.submission, row.name) if keyed else journal.accept(row.submission)
+        )
         try:
-            await self._store.write(outcomes.accept(row.submission, row.name))
+            await self._store.write(accept)
         except Unavailable as error:
             # The cluster has it, so it is not undone; recovery finds it there.
             raise UncertainSubmission(error.message, retry_after=_RETRY_AFTER) from error

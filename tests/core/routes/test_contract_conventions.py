@@ -304,7 +304,7 @@ async def test_an_upstream_that_never_answers_is_given_up_and_not_asked_again(
     }
     cluster.gates = {call: anyio.Event() for call in calls.values()}
     folder = tmp_path_factory.mktemp("slow")
-    async with served(folder, cluster, server=", upstream-timeout: 0.3") as gateway:
+    async with served(folder, cluster, server=", upstream-timeout: 1") as gateway:
         for path, call in calls.items():
             message = f"scheduling.double did not answer in time ({call})."
             answer = failed(await gateway.admin.get(path))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jobyard.domain.identity import Actor
 from jobyard.errors import InvalidParameters, NoApi
-from jobyard.routes.dispatch import Table, split
+from jobyard.routes.dispatch import LONGEST_REMEMBERED, Table, split
 from jobyard.routes.endpoint import Access, Answer, Call, Endpoint
 from tests.core.routes.serving import serve
 
@@ -105,6 +105,23 @@ def test_no_path_breaks_the_table(path: str) -> None:
         TABLE.match("GET", path)
     except (NoApi, InvalidParameters):
         pass
+
+
+@pytest.mark.parametrize("length", [1, LONGEST_REMEMBERED])
+async def test_what_is_asked_again_finds_its_own_route(length: int) -> None:
+    async def answer(call: Call) -> Answer:
+        return Answer(200, f"{call.request.method} {call.path['username']}".encode())
+
+    routes = [
+        attrs.evolve(endpoint(method, "/user/{username}"), handler=answer, access=Access.PUBLIC)
+        for method in ("GET", "DELETE")
+    ]
+    async with serve(routes) as caller:
+        for _ in range(2):
+            for method in ("GET", "DELETE"):
+                for name in ("a" * length, "b" * length):
+                    found = await caller.request(method, f"/api/v1/user/{name}")
+                    assert found.text == f"{method} {name}"
 
 
 async def test_a_route_for_which_it_makes_no_difference_who_calls_asks_nobody() -> None:

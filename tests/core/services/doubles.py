@@ -252,7 +252,7 @@ class Gateway:
 
     async def submit(self, name: str, *, actor: Actor = ALICE, image: str = "none") -> SubmissionId:
         job = await self.check(name, actor=actor, image=image)
-        await self.submissions.submit(job)
+        await self.submissions.submit(job, keyed=False)
         return job.submission
 
     async def check(

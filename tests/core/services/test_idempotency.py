@@ -35,7 +35,7 @@ async def submit(
     async def work(tell: Tell) -> Outcome:
         job = await gateway.check(name)
         await tell(job.submission)
-        await gateway.submissions.submit(job)
+        await gateway.submissions.submit(job, keyed=True)
         return accepted(name)
 
     return await gateway.idempotency.run(user, key, digest, work)
@@ -153,7 +153,7 @@ class Held:
             await self.go_on.wait()
             job = await self.gateway.check("one")
             await tell(job.submission)
-            await self.gateway.submissions.submit(job)
+            await self.gateway.submissions.submit(job, keyed=True)
             return accepted("one")
 
         try:
@@ -359,7 +359,7 @@ async def test_a_crash_between_acceptance_and_answer_never_runs_it_twice(world: 
     async def accepted_and_crashed(tell: Tell) -> Outcome:
         job = await gateway.check("one")
         await tell(job.submission)
-        await gateway.submissions.submit(job)
+        await gateway.submissions.submit(job, keyed=True)
         raise Crash
 
     with pytest.raises(Crash):

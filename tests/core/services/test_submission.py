@@ -58,7 +58,9 @@ async def test_the_output_folder_is_made_as_the_submitter(world: World) -> None:
 async def test_an_output_folder_elsewhere_is_not_made(world: World) -> None:
     gateway = world.gateway()
 
-    await gateway.submissions.submit(await gateway.check("one", output_dir="hdfs://other/out"))
+    await gateway.submissions.submit(
+        await gateway.check("one", output_dir="hdfs://other/out"), keyed=False
+    )
 
     assert world.storage.made == []
 
@@ -426,7 +428,7 @@ async def test_a_cluster_that_cannot_be_asked_keeps_the_name(world: World) -> No
 async def test_the_row_holds_all_that_the_cluster_gets(world: World) -> None:
     gateway = world.gateway()
     job = await gateway.check("one")
-    await gateway.submissions.submit(job)
+    await gateway.submissions.submit(job, keyed=False)
 
     row = await row_of(world, "one")
     assert row is not None
