@@ -6,50 +6,36 @@ import json
 import logging
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
-from xml.sax.saxutils import escape
 
+from tests.java_process import (
+    JAVA,
+    LOG,
+    WITHIN,
+    Node,
+    configuration,
+    installed_jars,
+    last_words,
+    wait_for,
+)
 from tests.ports import lasting_ports
 
-LOG: Final = logging.getLogger(__name__)
+_LOGGER: Final = logging.getLogger(__name__)
 SUPERUSER: Final = "hdfs"
 """Who started the NameNodes, and may everything."""
-
-_ROOM: Final = Path(__file__).parents[1] / ".cache"
-_WITHIN: Final = 90.0
-"""Seconds for which a process may take to start or to stop."""
 
 _STARTS: Final = 3
 
 _NAME_NODE: Final = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 _DATA_NODE: Final = "org.apache.hadoop.hdfs.server.datanode.DataNode"
-_JAVA: Final = (
-    "java",
-    "-Xms32m",
-    "-Xmx256m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",
-    "-Djava.net.preferIPv4Stack=true",
-    "--add-opens=java.base/java.lang=ALL-UNNAMED",
-)
-_LOG: Final = """log4j.rootLogger=INFO,console
-log4j.appender.console=org.apache.log4j.ConsoleAppender
-log4j.appender.console.target=System.err
-log4j.appender.console.layout=org.apache.log4j.PatternLayout
-log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
-"""
-
 _CORE: Final = {
     "hadoop.security.group.mapping": "org.apache.hadoop.security.NullGroupsMapping",
     f"hadoop.proxyuser.{SUPERUSER}.hosts": "*",
@@ -82,57 +68,7 @@ _HDFS: Final = {
 
 def hadoop() -> Path:
     """Find the jars; tests without them fail, and are not left out."""
-    found = sorted(_ROOM.glob("hadoop-*/complete-*"))
-    if not found or shutil.which("java") is None:
-        message = "These tests need a Java and Hadoop's jars, which scripts/hadoop installs."
-        raise RuntimeError(message)
-    return found[-1].parent
-
-
-class Node:
-    """Be one process of the cluster."""
-
-    def __init__(self, name: str, main: str, folder: Path, classpath: str) -> None:
-        self.name = name
-        self.log = folder / f"{name}.log"
-        self._command = [*_JAVA, "-cp", classpath, main]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, or do nothing where it runs."""
-        if self.running:
-            return
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=self.log.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={"PATH": os.environ["PATH"], "HADOOP_USER_NAME": SUPERUSER},
-            )
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def crash(self) -> None:
-        """End it at once, in the middle of whatever it does."""
-        self._signal(signal.SIGKILL)
-        if self._process is not None:
-            self._process.wait(_WITHIN)
-            self._process = None
-
-    def pause(self) -> None:
-        """Let it hold its connections and say nothing."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(number)
+    return installed_jars("hadoop")
 
 
 class Hdfs:
@@ -215,7 +151,7 @@ class Hdfs:
             except RuntimeError as error:
                 if last or not by_force:
                     raise
-                LOG.warning("%s", error)
+                _LOGGER.warning("%s", error)
                 self.name_nodes[number].crash()
                 self.name_nodes[number].start()
                 self.wait(partial(self._has_begun, self.addresses[number]))
@@ -241,36 +177,23 @@ class Hdfs:
     def run(self, main: str, *arguments: str, user: str = SUPERUSER, given: bytes = b"") -> str:
         """Run one of Hadoop's programs, and give what it printed."""
         done = subprocess.run(
-            [*_JAVA, "-cp", self._classpath("client"), main, *arguments],
+            [*JAVA, "-cp", self._classpath("client"), main, *arguments],
             cwd=self.folder,
             check=False,
             capture_output=True,
             input=given,
-            timeout=_WITHIN,
+            timeout=WITHIN,
             env={"PATH": os.environ["PATH"], "HADOOP_USER_NAME": user},
         )
         if done.returncode:
             words = done.stderr.decode("utf-8", "replace")[-3000:]
-            message = f"{main} {' '.join(arguments)} failed: {words}\n{self._last_words()}"
+            message = f"{main} {' '.join(arguments)} failed: {words}\n{last_words(self.nodes)}"
             raise RuntimeError(message)
         return done.stdout.decode("utf-8", "replace")
 
     def wait(self, true: Callable[[], bool]) -> None:
         """Wait until something is so."""
-        end = time.monotonic() + _WITHIN
-        while not true():
-            if self._dead() or time.monotonic() > end:
-                message = f"HDFS did not start: {self._last_words()}"
-                raise RuntimeError(message)
-            time.sleep(0.05)
-
-    def _dead(self) -> list[Node]:
-        """Tell which processes ended of themselves."""
-        return [node for node in self.nodes if node._process is not None and not node.running]
-
-    def _last_words(self) -> str:
-        """Give the ends of the logs: those of the dead, where there are any."""
-        return "\n".join(node.log.read_text()[-8000:] for node in self._dead() or self.nodes)
+        wait_for(true, self.nodes, "HDFS")
 
     def _bean(self, address: str, name: str) -> Mapping[str, object]:
         url = f"{address}/jmx?qry=Hadoop:service=NameNode,name={name}"
@@ -306,7 +229,7 @@ class Hdfs:
         if len(self._named) > 1:
             own["dfs.ha.namenode.id"] = name
         self._write_configuration(name, own)
-        return Node(name, _NAME_NODE, self.folder, self._classpath(name))
+        return Node(name, _NAME_NODE, self.folder, self._classpath(name), user=SUPERUSER)
 
     def _data_node(self, number: int) -> Node:
         name = f"dn{number}"
@@ -319,21 +242,16 @@ class Hdfs:
         }
         self.data_addresses.append(f"127.0.0.1:{http}")
         self._write_configuration(name, own)
-        return Node(name, _DATA_NODE, self.folder, self._classpath(name))
+        return Node(name, _DATA_NODE, self.folder, self._classpath(name), user=SUPERUSER)
 
     def _write_configuration(self, name: str, own: Mapping[str, str]) -> None:
         folder = self.folder / f"{name}.conf"
         folder.mkdir()
-        (folder / "log4j.properties").write_text(_LOG)
+        (folder / "log4j.properties").write_text(LOG)
         both = {**_CORE, **_HDFS, "dfs.replication": self._replicas, **self.settings, **own}
         both["hadoop.tmp.dir"] = str(self.folder / f"{name}.tmp")
-        lines = [
-            f"<property><name>{key}</name><value>{escape(value)}</value></property>"
-            for key, value in both.items()
-        ]
-        text = f"<configuration>{''.join(lines)}</configuration>"
         for file in ("core-site.xml", "hdfs-site.xml"):
-            (folder / file).write_text(text)
+            (folder / file).write_text(configuration(both))
 
     def _classpath(self, name: str) -> str:
         return f"{self.folder / name}.conf:{self._jars / 'pages'}:{self._jars / 'jars'}/*"
