@@ -1,0 +1,147 @@
+"""The ResourceManagers: one is active, and which one is remembered."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Final
+
+import anyio
+import httpx
+from anyio import to_thread
+from attrs import frozen
+
+from jobyard.errors import Unavailable
+from jobyard_backends.scheduling.yarn.resource_manager.failures import (
+    Elsewhere,
+    no_resource_manager,
+    refusal,
+    standby,
+    unanswered,
+)
+from jobyard_backends.scheduling.yarn.resource_manager.settings import ResourceManagerSettings
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+_CONNECTIONS: Final = 64
+
+
+@frozen
+class Question:
+    """Be one request to whichever ResourceManager is active; ``document`` is sent as JSON.
+
+    One that is not ``repeatable`` is not sent again after it may have been carried out.
+    """
+
+    method: str
+    path: str
+    document: object = None
+    repeatable: bool = True
+
+
+class ResourceManagers:
+    """Ask the active ResourceManager, and look for it where it is not."""
+
+    def __init__(self, settings: ResourceManagerSettings, trusted: ssl.SSLContext) -> None:
+        self._settings = settings
+        self._addresses = [address.rstrip("/") for address in settings.addresses]
+        self._active = 0
+        self._client = httpx.AsyncClient(
+            verify=trusted,
+            trust_env=False,
+            headers={"Accept": "application/json"},
+            params={"user.name": settings.user},
+            timeout=httpx.Timeout(settings.answer, connect=settings.connect, pool=None),
+            limits=httpx.Limits(max_connections=_CONNECTIONS),
+        )
+        # A cookie says who was asked for first, and counts for more than the query.
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def read(self, path: str) -> object:
+        """Give the JSON document at a path.
+
+        Raises:
+            Rejected: The ResourceManager said no.
+            Unavailable: None is active, or what answers is none.
+        """
+        response = await self.ask(Question("GET", path))
+        try:
+            # Not orjson: an old one writes NaN where a queue has no capacity.
+            document: object = json.loads(response.content)
+        except ValueError as error:
+            raise no_resource_manager(response) from error
+        return document
+
+    async def ask(self, question: Question) -> httpx.Response:
+        """Give the active ResourceManager's answer, which is a success.
+
+        Raises:
+            Rejected: It said no.
+            Unavailable: None was active, or the request may have been carried out and is not
+                repeatable; it was certainly not where it is ``Elsewhere``.
+        """
+        failure: Unavailable = Elsewhere("No ResourceManager can be reached.")
+        async for address in self._turns():
+            try:
+                return await self._ask(address, question)
+            except Unavailable as error:
+                self._leave(address)
+                if not question.repeatable and not isinstance(error, Elsewhere):
+                    raise
+                failure = error
+        raise failure
+
+    async def _turns(self) -> AsyncIterator[str]:
+        """Give addresses, the active one first, again and again until time is over."""
+        end = anyio.current_time() + self._settings.failover
+        pause = _FIRST_PAUSE
+        while True:
+            for _ in self._addresses:
+                yield self._addresses[self._active]
+            if anyio.current_time() + pause > end:
+                return
+            await anyio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _leave(self, address: str) -> None:
+        """Take the next for the active one, unless somebody did so already."""
+        if self._addresses[self._active] == address:
+            self._active = (self._active + 1) % len(self._addresses)
+
+    async def _ask(self, address: str, question: Question) -> httpx.Response:
+        try:
+            response = await self._client.request(
+                question.method, address + question.path, json=question.document
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise unanswered(error, address) from error
+        # A standby leads to the active one under a name that need not lead anywhere from here, or
+        # has the page come again; a success has neither.
+        if response.is_redirect or "refresh" in response.headers:
+            raise standby(address)
+        if response.is_success:
+            return response
+        raise refusal(response, self._settings.user)
+
+
+@asynccontextmanager
+async def opened(settings: ResourceManagerSettings) -> AsyncIterator[ResourceManagers]:
+    """Make a client, and close it; nobody is asked yet."""
+    managers = ResourceManagers(settings, await to_thread.run_sync(_trusted, settings.ca_file))
+    try:
+        yield managers
+    finally:
+        with anyio.CancelScope(shield=True):
+            await managers.aclose()
+
+
+def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
