@@ -112,6 +112,14 @@ class LocalScheduling:
         maximum=1_048_576,
         doc="How many megabytes of each of a task's two logs are kept, the newest.",
     )
+    keep_logs: str = option(
+        default="",
+        pattern=r"([1-9][0-9]{0,5}(s|m|h|d|w|MB|GB|TB))?",
+        example="30d",
+        doc="How long the logs of ended jobs are kept, such as `30d` (`s`, `m`, `h`, `d` or `w`), or "
+        "how much room they may take together, such as `20GB` (`MB`, `GB` or `TB`), the oldest "
+        "going first. The jobs themselves stay. Empty: for as long as the jobs.",
+    )
     run_as: Mapping[str, str] = option(
         default={},
         example={"alice": "alice", "*": "jobs"},

@@ -70,6 +70,7 @@ def test_names_in_the_file_are_spelt_with_dashes() -> None:
         "hidden",
         "enforce-limits",
         "log-size-mb",
+        "keep-logs",
         "run-as",
     ]
 

@@ -314,7 +314,8 @@ class LogSource(Protocol):
         """Open a log; with ``follow`` the chunks go on until the task has ended.
 
         Without ``follow`` they end with what there is now. A range beyond the end is empty. A
-        reader may leave at any time. Logs of all attempts are kept for as long as the job is.
+        reader may leave at any time. Logs of all attempts are kept for as long as the job is,
+        unless the backend was configured to give up those of ended jobs earlier.
 
         Raises:
             NotFound: There is no such job, task or attempt, or it never started.

@@ -31,6 +31,7 @@ from jobyard_backends.scheduling.local.folders import Folders
 from jobyard_backends.scheduling.local.gang import Gang
 from jobyard_backends.scheduling.local.halt import Halt
 from jobyard_backends.scheduling.local.launch import Launcher, LaunchFailed, Ready
+from jobyard_backends.scheduling.local.log_keep import LogKeep
 from jobyard_backends.scheduling.local.log_room import LogRoom
 from jobyard_backends.scheduling.local.memory_watch import MemoryWatch
 from jobyard_backends.scheduling.local.ports import PortOffice
@@ -63,6 +64,7 @@ class Tools:
     threads: CapacityLimiter
     room: LogRoom
     memory: MemoryWatch | None = None
+    keep: LogKeep | None = None
 
 
 class AttemptRun:

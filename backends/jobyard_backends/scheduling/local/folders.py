@@ -68,13 +68,17 @@ class Folders:
         """Remove everything of a job."""
         shutil.rmtree(self.job(submission), ignore_errors=True)
 
+    def jobs(self) -> list[SubmissionId]:
+        """Give the jobs that have a folder."""
+        if not self._root.is_dir():
+            return []
+        return [SubmissionId(folder.name) for folder in self._root.iterdir()]
+
     def sweep(self, known: Collection[str]) -> None:
         """Remove the folders of jobs that are no more."""
-        if not self._root.is_dir():
-            return
-        for folder in self._root.iterdir():
-            if folder.name not in known:
-                shutil.rmtree(folder, ignore_errors=True)
+        for submission in self.jobs():
+            if submission not in known:
+                self.remove(submission)
 
 
 def hand_over(task: Path, account: Account) -> None:

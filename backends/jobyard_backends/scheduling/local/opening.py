@@ -17,11 +17,13 @@ from jobyard_backends.scheduling.local.book import Book, Entry
 from jobyard_backends.scheduling.local.enclosure import Enclosure, enclose
 from jobyard_backends.scheduling.local.folders import Folders
 from jobyard_backends.scheduling.local.launch import Launcher
+from jobyard_backends.scheduling.local.log_keep import LogKeep
 from jobyard_backends.scheduling.local.log_room import LogRoom
 from jobyard_backends.scheduling.local.machine import inspect
 from jobyard_backends.scheduling.local.memory_watch import MemoryWatch
 from jobyard_backends.scheduling.local.ports import PortOffice
 from jobyard_backends.scheduling.local.records import container_id
+from jobyard_backends.scheduling.local.retention import retention
 from jobyard_backends.scheduling.local.scheduler import LocalScheduler
 from jobyard_backends.scheduling.local.settings import LocalSchedulingConfig
 from jobyard_backends.scheduling.local.shares import Shares
@@ -50,7 +52,11 @@ async def opened(config: LocalSchedulingConfig, context: Context) -> AsyncIterat
     launcher = Launcher(context, config, folders, office, enclosure)
     room = LogRoom(config.log_size_mb * _MEGABYTE, threads)
     memory = MemoryWatch(threads) if enclosure.watched else None
-    tools = Tools(book, context.clock, config, launcher, folders, office, threads, room, memory)
+    kept = retention(config.keep_logs)
+    keep = None if kept is None else LogKeep(kept, book, folders, context.clock, threads)
+    tools = Tools(
+        book, context.clock, config, launcher, folders, office, threads, room, memory, keep
+    )
     machine = inspect(config)
     supervisor = Supervisor(tools, machine, shares)
     context.tasks.spawn("the embedded scheduler", supervisor.run)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import anyio
 from attrs import evolve
 
 from jobyard.clock import Clock
@@ -257,6 +258,9 @@ class LocalScheduler:
             raise NotFound(message)
         submission, number = entry.record.id, chosen.number
         folder = self._folders.task(submission, number, task.role, task.index)
+        if entry.record.phase is Phase.ENDED and not await anyio.Path(folder).exists():
+            message = f"the logs of job {task.job.name} are not kept any more (keep-logs)"
+            raise NotFound(message)
 
         def over() -> bool:
             now = self._book.get(submission)

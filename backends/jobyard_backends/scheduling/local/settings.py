@@ -93,6 +93,11 @@ class LocalSchedulingConfig(Protocol):
         ...
 
     @property
+    def keep_logs(self) -> str:
+        """Give for how long, or up to which size, logs of ended jobs are kept; empty: for ever."""
+        ...
+
+    @property
     def run_as(self) -> Mapping[str, str]:
         """Give users' Unix accounts; ``*`` is everybody else's."""
         ...
@@ -117,4 +122,5 @@ class LocalSchedulingSettings:
     hidden: tuple[Path, ...] = ()
     enforce_limits: bool = True
     log_size_mb: int = 1024
+    keep_logs: str = ""
     run_as: Mapping[str, str] = {}

@@ -115,6 +115,8 @@ class Supervisor:
                     group.start_soon(self._tools.room.run)
                     if self._tools.memory is not None:
                         group.start_soon(self._tools.memory.run)
+                    if self._tools.keep is not None:
+                        group.start_soon(self._tools.keep.run)
                     self._begun.set()
                     await self._loop(group)
         finally:

@@ -13,7 +13,7 @@ import anyio
 from attrs import evolve, field, frozen
 from sqlalchemy import Connection
 
-from jobyard.clock import SystemClock
+from jobyard.clock import Clock, SystemClock
 from jobyard.domain.identity import Actor
 from jobyard.domain.job import (
     FrameworkName,
@@ -121,6 +121,7 @@ class World:
     ports: PortLedger
     storage: MemoryStorage = field(factory=MemoryStorage)
     settings: LocalSchedulingSettings = SETTINGS
+    clock: Clock = field(factory=SystemClock)
 
     @asynccontextmanager
     async def open(self, **changes: Any) -> AsyncIterator[LocalScheduler]:
@@ -135,7 +136,7 @@ class World:
             store=self.store,
             ports=self.ports,
             leadership=cast("Leadership", None),
-            clock=SystemClock(),
+            clock=self.clock,
             state_dir=self.state_dir,
             public_url="http://gateway",
             job_tokens=FixedTokens(),
@@ -164,7 +165,7 @@ class World:
             config=evolve(config, **changes),
             document=b"{}",
             fs_uri=FS_URI,
-            created_at=SystemClock().now(),
+            created_at=self.clock.now(),
         )
 
     def folder(
