@@ -11,6 +11,7 @@ import contextlib
 import json
 import marshal
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping
@@ -31,6 +32,13 @@ _LONGEST_ARGUMENT: Final = 120_000
 _KILLED_WITHIN: Final = 10.0
 COMMAND: Final = "command"
 """The file of a task's folder that holds a command which is too long for an argument."""
+
+
+_FOR_THE_LOADER: Final = re.compile(
+    r"LD_\w*|GCONV_PATH|GETCONF_DIR|GLIBC_TUNABLES|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_\w*"
+    r"|NIS_PATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR"
+)
+"""What can have a program run other code than its own: what glibc ignores in privileged ones."""
 
 
 @frozen
@@ -111,9 +119,12 @@ def prepare(
         argv = ["/bin/bash", str(folder / COMMAND)]
     else:
         argv = ["/bin/bash", "-c", command]
+    around, within = (environment, {}) if not bounds.wrapper else _parted(environment)
+    if within:
+        argv = ["/usr/bin/env", *(f"{name}={value}" for name, value in within.items()), *argv]
     document = {
         "argv": [*bounds.wrapper, *argv],
-        "environment": dict(environment),
+        "environment": dict(around),
         "grace": grace,
         "wrapped": bool(bounds.wrapper),
         "cgroups": [str(each) for each in bounds.cgroups],
@@ -123,6 +134,15 @@ def prepare(
     descriptor = os.open(folder / "spec", flags, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         marshal.dump(document, file)
+
+
+def _parted(environment: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Give what a sandbox may be started with, and what is for the task alone.
+
+    The sandbox is the gateway's own program, outside of itself: a job's code is not to run in it.
+    """
+    within = {name: each for name, each in environment.items() if _FOR_THE_LOADER.fullmatch(name)}
+    return {name: each for name, each in environment.items() if name not in within}, within
 
 
 def start(folder: Path) -> Running:

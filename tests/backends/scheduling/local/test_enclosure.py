@@ -240,6 +240,22 @@ async def test_a_task_runs_as_its_users_account(world: World) -> None:
     assert status.summary.state is JobState.FAILED
 
 
+@pytest.mark.parametrize("accounts", [{}, {"alice": "nobody"}])
+async def test_a_job_has_no_code_of_its_own_run_outside_of_the_sandbox(
+    world: World, accounts: Mapping[str, str]
+) -> None:
+    variables = {"LD_PRELOAD": "./mine/none.so", "GCONV_PATH": "./mine", "MINE": "x"}
+    job = world.job(role("echo $LD_PRELOAD $GCONV_PATH $MINE"), job_envs=variables)
+    async with world.open(runtime=SANDBOXED, run_as=accounts) as scheduler:
+        await scheduler.submit(job)
+        await ended(scheduler, job)
+
+    assert world.output(job) == "./mine/none.so ./mine x\n"
+    errors = (world.folder(job) / "stderr").read_text()
+    # Of all programs on the way to the command the shell alone was told to load it.
+    assert errors.count("'./mine/none.so' from LD_PRELOAD cannot be preloaded") == 1
+
+
 async def test_a_user_without_an_account_is_told_so(world: World) -> None:
     job = world.job(role("true"), retry_count=3)
     async with world.open(runtime=SANDBOXED, run_as={"bob": "nobody"}) as scheduler:
