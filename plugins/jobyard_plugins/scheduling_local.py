@@ -87,9 +87,20 @@ class LocalScheduling:
 
     runtime: str = option(
         default="auto",
-        choices=("auto", "bubblewrap", "process"),
+        choices=("auto", "bubblewrap", "process", "podman", "docker"),
         doc="What tasks run in: a sandbox of bubblewrap's, which the gateway insists on; nothing, as "
-        "plain processes; or, with `auto`, the sandbox where it works on this machine.",
+        "plain processes; with `auto`, the sandbox where it works on this machine; or, with `podman` "
+        "or `docker`, a container of their job's `image`, which is not looked at otherwise.",
+    )
+    engine_options: tuple[str, ...] = option(
+        default=(),
+        example=["--runtime", "runc"],
+        doc="Words for `podman` or `docker` itself, before `run` and whatever else it is told.",
+    )
+    container_options: tuple[str, ...] = option(
+        default=(),
+        example=["--ulimit", "nofile=1024:4096"],
+        doc="Words behind the `run` of `podman` or `docker`.",
     )
     mounts: tuple[Path, ...] = option(
         default=(),
@@ -124,7 +135,7 @@ class LocalScheduling:
         default={},
         example={"alice": "alice", "*": "jobs"},
         doc="The Unix account that the tasks of each user run as, `*` that of all others. The "
-        "gateway has to be root, and to have bubblewrap. Without it tasks run as the gateway does.",
+        "gateway has to be root, and to have bubblewrap, podman or docker. Without it tasks run as the gateway does.",
     )
 
     @property

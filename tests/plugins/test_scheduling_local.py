@@ -66,6 +66,8 @@ def test_names_in_the_file_are_spelt_with_dashes() -> None:
         "grace-seconds",
         "retry-backoff",
         "runtime",
+        "engine-options",
+        "container-options",
         "mounts",
         "hidden",
         "enforce-limits",

@@ -27,9 +27,11 @@ from jobyard.domain.job import SubmissionId
 from jobyard.domain.states import EXIT_STOPPED, EXIT_TASK_STOPPED
 from jobyard.domain.status import AttemptExit, ExitType
 from jobyard_backends.scheduling.local.book import Book, Edit, Entry
+from jobyard_backends.scheduling.local.enclosure import Enclosure
 from jobyard_backends.scheduling.local.folders import Folders
 from jobyard_backends.scheduling.local.gang import Gang
 from jobyard_backends.scheduling.local.halt import Halt
+from jobyard_backends.scheduling.local.images import Images
 from jobyard_backends.scheduling.local.launch import Launcher, LaunchFailed, Ready
 from jobyard_backends.scheduling.local.log_keep import LogKeep
 from jobyard_backends.scheduling.local.log_room import LogRoom
@@ -61,6 +63,8 @@ class Tools:
     launcher: Launcher
     folders: Folders
     office: PortOffice
+    enclosure: Enclosure
+    images: Images
     threads: CapacityLimiter
     room: LogRoom
     memory: MemoryWatch | None = None
@@ -83,7 +87,12 @@ class AttemptRun:
         self._gpus = gpus
         self._halt = halt
         self._gang = Gang(
-            tools.folders, tools.config.grace_seconds, tools.threads, tools.room, tools.memory
+            tools.folders,
+            tools.config.grace_seconds,
+            tools.threads,
+            tools.room,
+            enclosure=tools.enclosure,
+            memory=tools.memory,
         )
 
     async def run(self) -> None:

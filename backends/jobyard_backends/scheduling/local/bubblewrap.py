@@ -15,26 +15,13 @@ from typing import Final
 
 from attrs import frozen
 
-from jobyard_backends.scheduling.local.process import COMMAND
+from jobyard_backends.scheduling.local.process import COMMAND, Account
 
 _MEGABYTE: Final = 1024 * 1024
 _SMALLEST_SHM: Final = 4096
 _TRIAL_SECONDS: Final = 10.0
-_GPU_DEVICES: Final = (
-    "/dev/nvidiactl",
-    "/dev/nvidia-uvm",
-    "/dev/nvidia-uvm-tools",
-    "/dev/nvidia-modeset",
-)
+GPU_DEVICES: Final = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
 """What every GPU of the machine needs beside its own device."""
-
-
-@frozen
-class Account:
-    """Be a Unix account that a task runs as."""
-
-    uid: int
-    gid: int
 
 
 @frozen
@@ -117,8 +104,8 @@ def _devices(shm_mb: int, gpus: Sequence[int]) -> list[str]:
     # Of size 0 it would have no bound at all.
     words += ["--size", str(max(shm_mb * _MEGABYTE, _SMALLEST_SHM)), "--tmpfs", "/dev/shm"]  # noqa: S108
     if gpus:
-        for device in (*_GPU_DEVICES, *(f"/dev/nvidia{number}" for number in gpus)):
-            words += ["--dev-bind-try", device, device]
+        for name in (*GPU_DEVICES, *(f"nvidia{number}" for number in gpus)):
+            words += ["--dev-bind-try", f"/dev/{name}", f"/dev/{name}"]
     return words
 
 

@@ -1,10 +1,13 @@
-"""What holds tasks on this machine: a sandbox, control groups, a watch; tried when it is opened."""
+"""What holds tasks on this machine, tried when it is opened.
+
+A sandbox, control groups and a watch, or containers, whose engine sees to all of it.
+"""
 
 from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +16,10 @@ from attrs import frozen
 from jobyard.domain.job import TaskRole
 from jobyard.errors import LoadError
 from jobyard.seams.enforcement import Enforcement
-from jobyard_backends.scheduling.local.bubblewrap import Account, Sandbox, find_program
+from jobyard_backends.scheduling.local.bubblewrap import Sandbox, find_program
 from jobyard_backends.scheduling.local.cgroups import Cgroups, find_cgroups
-from jobyard_backends.scheduling.local.process import Bounds
+from jobyard_backends.scheduling.local.engine import ENGINES, Engine, find_engine
+from jobyard_backends.scheduling.local.process import Account, Bounds, kill_marked
 from jobyard_backends.scheduling.local.settings import LocalSchedulingConfig
 
 EVERYBODY: Final = "*"
@@ -35,6 +39,8 @@ class NoAccount(Exception):
 class Enclosure:
     """Hold tasks: by a sandbox, by control groups, or, where ``watched``, by a look at them.
 
+    With an ``engine`` all of them are in containers of its.
+
     ``accounts`` are the Unix accounts of users; without any, tasks run as the gateway does.
     """
 
@@ -44,11 +50,12 @@ class Enclosure:
     why_no_cgroups: str
     limited: bool = True
     accounts: Mapping[str, Account] = {}
+    engine: Engine | None = None
 
     @property
     def watched(self) -> bool:
         """Tell whether the gateway itself has to look at how much memory tasks use."""
-        return self.limited and self.cgroups is None
+        return self.limited and self.cgroups is None and self.engine is None
 
     def account(self, username: str) -> Account | None:
         """Give the account that a user's tasks run as; ``None`` is the gateway's own.
@@ -69,16 +76,21 @@ class Enclosure:
         role: TaskRole,
         *,
         name: str,
+        image: str,
         gpus: Sequence[int],
         account: Account | None,
     ) -> Bounds:
         """Make what holds the task of a folder; blocks.
 
-        ``name`` is no other task's.
+        ``name`` is no other task's, ``image`` what it runs in where there are containers.
 
         Raises:
             OSError: The kernel refuses the control group.
         """
+        if self.engine is not None:
+            return self.engine.bounds(
+                folder, role, mark=name, image=image, gpus=gpus, account=account
+            )
         wrapper: tuple[str, ...] = ()
         if self.sandbox is not None:
             wrapper = self.sandbox.wrapper(folder, shm_mb=role.shm_mb, gpus=gpus, account=account)
@@ -87,18 +99,35 @@ class Enclosure:
             groups = self.cgroups.make(name, memory_mb=role.memory_mb, cpus=role.cpu_number)
         return Bounds(wrapper, groups, role.memory_mb)
 
+    def kill(self, name: str) -> None:
+        """Kill what is left of a task whose keeper is gone; blocks."""
+        kill_marked(name)
+        if self.engine is not None:
+            self.engine.remove(name)
+
+    def sweep(self, kept: Collection[str]) -> None:
+        """Remove what no task is in, but for those of these names; blocks."""
+        if self.cgroups is not None:
+            self.cgroups.sweep(kept)
+        if self.engine is not None:
+            self.engine.sweep(kept)
+
     def enforcement(self) -> tuple[Enforcement, ...]:
         """Say what is made sure of on this machine, and what is not."""
-        kernel = self.cgroups is not None
+        around = self.sandbox is not None or self.engine is not None
+        by_wall = "bubblewrap" if self.sandbox else self.why_no_sandbox
         by_kernel = f"control groups, version {self.cgroups.version}" if self.cgroups else ""
-        by_sandbox = "bubblewrap" if self.sandbox else self.why_no_sandbox
-        memory = by_kernel or "a look once a second, while the gateway runs"
+        if self.engine is not None:
+            by_wall = by_kernel = self.engine.kind
         unlimited = "switched off by scheduling.local.enforce-limits"
+        memory = by_kernel or "a look once a second, while the gateway runs"
+        kernel = self.limited and bool(by_kernel)
+        no_cpu = self.why_no_cgroups if self.limited else unlimited
         return (
             Enforcement("memory", self.limited, memory if self.limited else unlimited),
-            Enforcement("cpu", kernel, by_kernel or self.why_no_cgroups),
+            Enforcement("cpu", kernel, by_kernel if kernel else no_cpu),
             *(
-                Enforcement(what, self.sandbox is not None, by_sandbox)
+                Enforcement(what, around, by_wall)
                 for what in ("shared memory", "gpus", "files", "processes")
             ),
             Enforcement(
@@ -120,16 +149,40 @@ def enclose(
     Raises:
         LoadError: It lacks what the configuration insists on.
     """
-    sandbox, why_no_sandbox = _sandbox(config, hidden)
-    cgroups, why_no_cgroups = _cgroups(config, owner, settle=settle)
+    engine = _engine(config, owner, hidden) if config.runtime in ENGINES else None
+    sandbox, why_no_sandbox = None, ""
+    cgroups, why_no_cgroups = None, ""
+    if engine is None:
+        sandbox, why_no_sandbox = _sandbox(config, hidden)
+        cgroups, why_no_cgroups = _cgroups(config, owner, settle=settle)
     return Enclosure(
         sandbox=sandbox,
         why_no_sandbox=why_no_sandbox,
         cgroups=cgroups,
         why_no_cgroups=why_no_cgroups,
         limited=config.enforce_limits,
-        accounts=_accounts(config, sandboxed=sandbox is not None),
+        accounts=_accounts(config, enclosed=sandbox is not None or engine is not None),
+        engine=engine,
     )
+
+
+def _engine(config: LocalSchedulingConfig, owner: Path, hidden: Sequence[Path]) -> Engine:
+    kind = config.runtime
+    program = find_engine(kind)
+    engine = Engine(
+        kind,
+        program or kind,
+        str(owner),
+        config.engine_options,
+        config.container_options,
+        config.mounts,
+        (*hidden, *config.hidden),
+        config.enforce_limits,
+    )
+    why = engine.trial() if program else f"{kind} is not installed"
+    if why is not None:
+        raise LoadError(_NAME, f"scheduling.local.runtime is {kind}: {why}")
+    return engine
 
 
 def _sandbox(config: LocalSchedulingConfig, hidden: Sequence[Path]) -> tuple[Sandbox | None, str]:
@@ -160,13 +213,13 @@ def _cgroups(
         return None, f"control groups cannot be written: {error}"
 
 
-def _accounts(config: LocalSchedulingConfig, *, sandboxed: bool) -> Mapping[str, Account]:
+def _accounts(config: LocalSchedulingConfig, *, enclosed: bool) -> Mapping[str, Account]:
     if not config.run_as:
         return {}
     if os.geteuid() != 0:
         raise LoadError(_NAME, "scheduling.local.run-as needs a gateway that runs as root")
-    if not sandboxed:
-        raise LoadError(_NAME, "scheduling.local.run-as needs bubblewrap")
+    if not enclosed:
+        raise LoadError(_NAME, "scheduling.local.run-as needs bubblewrap, podman or docker")
     return {user: _account(user, name) for user, name in config.run_as.items()}
 
 

@@ -9,6 +9,7 @@ from jobyard.domain.job import JobConfig, JobSubmission
 from jobyard.domain.paths import storage_path
 from jobyard.domain.status import WaitingCode, WaitingReason
 from jobyard_backends.scheduling.local.code_folder import folder_name
+from jobyard_backends.scheduling.local.images import Images
 from jobyard_backends.scheduling.local.machine import Machine
 from jobyard_backends.scheduling.local.promises import broken_promise, need_of
 from jobyard_backends.scheduling.local.reasons import never, why_waiting
@@ -21,8 +22,14 @@ class Fitness:
     """Hold jobs against this machine and its virtual clusters."""
 
     def __init__(
-        self, machine: Machine, shares: Shares, supervisor: Supervisor, clock: Clock
+        self,
+        machine: Machine,
+        shares: Shares,
+        supervisor: Supervisor,
+        clock: Clock,
+        images: Images,
     ) -> None:
+        self._images = images
         self._machine = machine
         self._shares = shares
         self._supervisor = supervisor
@@ -53,7 +60,7 @@ class Fitness:
     def waiting(self, record: JobRecord) -> WaitingReason | None:
         """Say why a job waits; ``None`` where it does not."""
         if record.phase is Phase.STARTING:
-            return WaitingReason(WaitingCode.STARTING, "The job's tasks are being made ready.")
+            return self._starting(record.job.config.image)
         if record.phase is not Phase.QUEUED:
             return None
         if record.id in self._supervisor.places():
@@ -69,6 +76,11 @@ class Fitness:
             return hopeless
         need = need_of(record)
         return why_waiting(self._supervisor.board(), need, self._supervisor.position(need))
+
+    def _starting(self, image: str) -> WaitingReason:
+        if self._images.fetching[image]:
+            return WaitingReason(WaitingCode.IMAGE_PULL, f"The image {image} is being fetched.")
+        return WaitingReason(WaitingCode.STARTING, "The job's tasks are being made ready.")
 
 
 def _wrong_code(job: JobSubmission) -> str | None:

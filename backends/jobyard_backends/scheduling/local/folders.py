@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from jobyard.domain.job import SubmissionId
-from jobyard_backends.scheduling.local.bubblewrap import Account
+from jobyard_backends.scheduling.local.process import Account
 
 _LONGEST_ROLE: Final = 200
 _MODE: Final = 0o700
@@ -60,7 +60,7 @@ class Folders:
             for folder in attempt.glob(f"*/{name}"):
                 shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(attempt / "code", ignore_errors=True)
-        for name in ("spec", "command", "keeper.err"):
+        for name in ("spec", "command", "start", "memory", "keeper.err", "engine.out"):
             for file in attempt.glob(f"*/{name}"):
                 file.unlink(missing_ok=True)
 

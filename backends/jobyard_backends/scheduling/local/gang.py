@@ -12,6 +12,7 @@ from anyio import CapacityLimiter, to_thread
 from anyio.streams.memory import MemoryObjectSendStream
 
 from jobyard_backends.scheduling.local import process
+from jobyard_backends.scheduling.local.enclosure import Enclosure
 from jobyard_backends.scheduling.local.folders import Folders
 from jobyard_backends.scheduling.local.log_room import LogRoom
 from jobyard_backends.scheduling.local.memory_watch import MemoryWatch
@@ -45,8 +46,11 @@ class Gang:
         grace: float,
         threads: CapacityLimiter,
         room: LogRoom,
+        *,
+        enclosure: Enclosure,
         memory: MemoryWatch | None = None,
     ) -> None:
+        self._enclosure = enclosure
         self._room = room
         self._memory = memory
         self._folders = folders
@@ -121,7 +125,7 @@ class Gang:
         return await to_thread.run_sync(process.find, folder, limiter=self._threads)
 
     async def _kill(self, mark: str) -> None:
-        await to_thread.run_sync(process.kill_marked, mark, limiter=self._threads)
+        await to_thread.run_sync(self._enclosure.kill, mark, limiter=self._threads)
 
     def close(self) -> None:
         """Let go of all processes; they go on."""

@@ -10,6 +10,9 @@ every task, and starts in half the time without ``json``. In the folder it finds
 - ``exit``: the exit code, the time and, where there is more to say, why; renamed into place when
   no process of the task is left.
 
+A task in a container has its processes below the engine's, which is asked to signal, to kill and to
+remove them.
+
 SIGTERM is passed on to every process of the task, and after the grace comes SIGKILL; SIGUSR1 is
 SIGKILL at once, for which the gateway wrote the code and the reason into ``verdict``. Processes
 whose parent has ended become the keeper's children, so that none escapes. The keeper itself is in
@@ -39,6 +42,8 @@ _PARENT_FIELD = 1
 _NOT_RUN = 126
 _KILL_SECONDS = 30.0
 _KILL_PAUSE = 0.02
+_TIDY_SECONDS = 5.0
+_ENGINE_SECONDS = 20.0
 
 
 def stat_fields(pid: int) -> list[bytes]:
@@ -149,9 +154,12 @@ class Keeper:
     are killed, but never asked to end, since all would end with them at once.
     """
 
-    def __init__(self, main: int, grace: float, *, wrapped: bool = False) -> None:
+    def __init__(
+        self, main: int, grace: float, *, wrapped: bool = False, engine: Engine | None = None
+    ) -> None:
         self._main = main
         self._grace = grace
+        self._engine = engine
         self._wrapped = wrapped
         self._kill_at: float | None = None
         self._main_code: int | None = None
@@ -180,8 +188,15 @@ class Keeper:
             self._kill_at = time.monotonic()
         elif number != signal.SIGCHLD and self._kill_at is None:
             self._kill_at = time.monotonic() + self._grace
-            _signal_all(signal.SIGTERM, self._spared())
+            self._ask_to_end()
         self._reap()
+
+    def _ask_to_end(self) -> None:
+        if self._engine is None:
+            _signal_all(signal.SIGTERM, self._spared())
+        elif not self._engine.call("kill", "--signal", "TERM"):
+            # It is not there yet: the engine is about to make it.
+            os.kill(self._main, signal.SIGTERM)
 
     def _spared(self) -> set[int]:
         if not self._wrapped:
@@ -204,10 +219,90 @@ class Keeper:
         # New processes may appear between the look and the signal: so again until none is left.
         give_up = time.monotonic() + _KILL_SECONDS
         self._reap()
+        if self._engine is not None:
+            self._clear_container()
         while not self._alone and time.monotonic() < give_up:
             _signal_all(signal.SIGKILL, set())
             signal.sigtimedwait({signal.SIGCHLD}, _KILL_PAUSE)
             self._reap()
+
+    def _clear_container(self) -> None:
+        """Leave the engine the time to tidy up: nobody else does."""
+        if self._engine is not None and (self._main_code is None or not self._alone):
+            self._engine.call("kill")
+        patience = time.monotonic() + _TIDY_SECONDS
+        while not self._alone and time.monotonic() < patience:
+            signal.sigtimedwait({signal.SIGCHLD}, _KILL_PAUSE)
+            self._reap()
+
+
+class Engine:
+    """Speak of one container with the engine whose it is; each call is bounded."""
+
+    def __init__(
+        self, folder: str, words: list[str], name: str, environment: dict[str, str]
+    ) -> None:
+        self._words = words
+        self._name = name
+        self._environment = environment
+        self._output = f"{folder}/engine.out"
+
+    def call(self, *words: str) -> bool:
+        """Have something done with the container; tell whether it was."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        argv = [*self._words, *words, self._name]
+        pid = os.posix_spawnp(
+            argv[0],
+            argv,
+            self._environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 1, self._output, flags, 0o600),
+                (os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0),
+            ],
+            setsigmask=(),
+        )
+        give_up = time.monotonic() + _ENGINE_SECONDS
+        while time.monotonic() < give_up:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                return status == 0
+            time.sleep(_KILL_PAUSE)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return False
+
+    def judge(self, folder: str, code: int, memory_mb: int) -> tuple[int, str]:
+        """Give the exit code of a container that has ended, and why it is no other."""
+        started = ""
+        if self.call("inspect", "--format", "{{.State.OOMKilled}} {{.State.StartedAt}}"):
+            with open(self._output, encoding="utf-8") as file:  # noqa: PTH123
+                killed, _, started = file.read().partition(" ")
+            if code and (killed == "true" or _size(f"{folder}/memory")):
+                return MEMORY_EXCEEDED, f"used {memory_mb:,} MB of {memory_mb:,} MB"
+        if not code or (started and not started.startswith("0001-")):
+            return code, ""
+        return code, f"has no container: {_last_line(f'{folder}/stderr')}"
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except OSError:
+        return 0
+
+
+def _last_line(path: str) -> str:
+    """Give the last line of a file, as far as it is plain."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+            lines = file.read().split(b"\n")
+    except OSError:
+        return "it said nothing"
+    said = next((line for line in reversed(lines) if line.strip()), b"it said nothing")
+    text = said.decode("ascii", "replace").replace("\ufffd", "?")
+    plain = text.replace('"', "'").replace("\\", "/")
+    return "".join(each if each.isprintable() else " " for each in plain).strip()[:500]
 
 
 def _number(path: str, name: str = "") -> int:
@@ -270,8 +365,14 @@ def main(folder: str) -> None:
     child = os.fork()
     if child == 0:
         _run_command(folder, spec["argv"], spec["environment"], spec["cgroups"])
-    code = Keeper(child, float(spec["grace"]), wrapped=spec["wrapped"]).watch()
+    engine = None
+    if spec["engine"]:
+        engine = Engine(folder, spec["engine"], spec["name"], spec["environment"])
+    code = Keeper(child, float(spec["grace"]), wrapped=spec["wrapped"], engine=engine).watch()
     code, reason = _judge(folder, code, spec)
+    if engine is not None:
+        code, reason = engine.judge(folder, code, spec["memory_mb"])
+        engine.call("rm", "--force")
     end: dict[str, int | str] = {"code": code, "ended": time.time_ns() // 1_000_000}
     _write(f"{folder}/exit.draft", {**end, "reason": reason} if reason else end)
     _remove_all(spec["cgroups"])

@@ -29,6 +29,7 @@ from jobyard_backends.scheduling.local.code_folder import (
 )
 from jobyard_backends.scheduling.local.enclosure import Enclosure, NoAccount
 from jobyard_backends.scheduling.local.folders import Folders, hand_over
+from jobyard_backends.scheduling.local.images import Images, ImageUnusable
 from jobyard_backends.scheduling.local.ports import HeldPorts, PortOffice
 from jobyard_backends.scheduling.local.records import (
     AttemptRecord,
@@ -45,6 +46,7 @@ LOG: Final = logging.getLogger("jobyard.scheduling.local")
 
 PORT_CONFLICT: Final = -7103
 NOT_LAUNCHED: Final = -7110
+IMAGE_UNUSABLE: Final = -7150
 CODE_UNUSABLE: Final = -7251
 
 _TOKEN_SECONDS: Final = 10 * 365 * 24 * 3600.0
@@ -78,8 +80,11 @@ class Launcher:
         config: LocalSchedulingConfig,
         folders: Folders,
         office: PortOffice,
+        *,
         enclosure: Enclosure,
+        images: Images,
     ) -> None:
+        self._images = images
         self._context = context
         self._config = config
         self._folders = folders
@@ -97,6 +102,10 @@ class Launcher:
             self._enclosure.account(record.job.submitter)
         except NoAccount as error:
             raise LaunchFailed(NOT_LAUNCHED, ExitType.NON_TRANSIENT, str(error)) from error
+        try:
+            await self._images.have(record.job.config.image)
+        except ImageUnusable as error:
+            raise LaunchFailed(IMAGE_UNUSABLE, ExitType.UNKNOWN, str(error)) from error
         try:
             placed, held = await self._office.lease(
                 app_id(record, attempt.number), record.job.config
@@ -193,6 +202,7 @@ class Launcher:
             folder,
             role,
             name=container_id(record, attempt.number, task.role, task.index),
+            image=record.job.config.image,
             gpus=task.gpus,
             account=account,
         )
@@ -209,8 +219,9 @@ class Launcher:
     ) -> dict[str, str]:
         folder = self._folder(record, attempt, task)
         gpus = ",".join(str(number) for number in task.gpus)
+        contained = self._enclosure.engine is not None
         return {
-            **_base_environment(folder),
+            **(_contained_environment(folder) if contained else _base_environment(folder)),
             "CUDA_VISIBLE_DEVICES": gpus,
             "NVIDIA_VISIBLE_DEVICES": gpus or "void",
             **task_environment(
@@ -250,3 +261,8 @@ def _base_environment(folder: Path) -> dict[str, str]:
         "TMPDIR": str(folder / "tmp"),
         "SHELL": "/bin/bash",
     }
+
+
+def _contained_environment(folder: Path) -> dict[str, str]:
+    """Give the same for a container, whose image says where its programs are."""
+    return {"HOME": str(folder / "work"), "PWD": str(folder / "work"), "TMPDIR": "/tmp"}  # noqa: S108 - its own

@@ -16,6 +16,7 @@ from jobyard_backends.scheduling.local.attempt import THREADS, Tools
 from jobyard_backends.scheduling.local.book import Book, Entry
 from jobyard_backends.scheduling.local.enclosure import Enclosure, enclose
 from jobyard_backends.scheduling.local.folders import Folders
+from jobyard_backends.scheduling.local.images import Images
 from jobyard_backends.scheduling.local.launch import Launcher
 from jobyard_backends.scheduling.local.log_keep import LogKeep
 from jobyard_backends.scheduling.local.log_room import LogRoom
@@ -49,20 +50,32 @@ async def opened(config: LocalSchedulingConfig, context: Context) -> AsyncIterat
         partial(_sweep, folders, tuple(book.all()), enclosure), limiter=threads
     )
     office = PortOffice(context.ports, config.address, config.port_numbers)
-    launcher = Launcher(context, config, folders, office, enclosure)
+    images = Images(enclosure.engine)
+    launcher = Launcher(context, config, folders, office, enclosure=enclosure, images=images)
     room = LogRoom(config.log_size_mb * _MEGABYTE, threads)
     memory = MemoryWatch(threads) if enclosure.watched else None
     kept = retention(config.keep_logs)
     keep = None if kept is None else LogKeep(kept, book, folders, context.clock, threads)
     tools = Tools(
-        book, context.clock, config, launcher, folders, office, threads, room, memory, keep
+        book=book,
+        clock=context.clock,
+        config=config,
+        launcher=launcher,
+        folders=folders,
+        office=office,
+        enclosure=enclosure,
+        images=images,
+        threads=threads,
+        room=room,
+        memory=memory,
+        keep=keep,
     )
     machine = inspect(config)
     supervisor = Supervisor(tools, machine, shares)
     context.tasks.spawn("the embedded scheduler", supervisor.run)
     try:
         await supervisor.begun()
-        yield LocalScheduler(tools, machine, shares, supervisor, enclosure)
+        yield LocalScheduler(tools, machine, shares, supervisor)
     finally:
         await supervisor.close()
         if enclosure.cgroups is not None:
@@ -73,8 +86,7 @@ async def opened(config: LocalSchedulingConfig, context: Context) -> AsyncIterat
 def _sweep(folders: Folders, known: Iterable[Entry], enclosure: Enclosure) -> None:
     """Remove what is left of jobs and tasks that are no more; blocks."""
     folders.sweep({entry.record.id for entry in known})
-    if enclosure.cgroups is not None:
-        enclosure.cgroups.sweep({name for entry in known for name in _tasks(entry)})
+    enclosure.sweep({name for entry in known for name in _tasks(entry)})
 
 
 def _tasks(entry: Entry) -> Iterator[str]:

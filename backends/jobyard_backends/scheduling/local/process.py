@@ -23,6 +23,7 @@ import psutil
 from attrs import frozen
 
 from jobyard_backends.scheduling.local import keeper
+from jobyard_backends.scheduling.local.container_script import script
 
 KEEPER: Final = Path(keeper.__file__)
 MARK: Final = "PAI_CONTAINER_ID"
@@ -30,8 +31,12 @@ MARK: Final = "PAI_CONTAINER_ID"
 
 _LONGEST_ARGUMENT: Final = 120_000
 _KILLED_WITHIN: Final = 10.0
+_ANEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 COMMAND: Final = "command"
 """The file of a task's folder that holds a command which is too long for an argument."""
+
+START: Final = "start"
+"""The file of a task's folder that its container begins with."""
 
 
 _FOR_THE_LOADER: Final = re.compile(
@@ -39,6 +44,10 @@ _FOR_THE_LOADER: Final = re.compile(
     r"|NIS_PATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR"
 )
 """What can have a program run other code than its own: what glibc ignores in privileged ones."""
+
+
+MEMORY: Final = "memory"
+"""The file of a task's folder in which its container notes that the kernel killed some of it."""
 
 
 @frozen
@@ -94,15 +103,39 @@ Outlook = Running | Ended | Lost
 
 
 @frozen
+class Account:
+    """Be a Unix account that a task runs as."""
+
+    uid: int
+    gid: int
+
+
+@frozen
+class Container:
+    """Be a task's container: the words that its engine is called with, and the name it has there.
+
+    ``environment`` is the engine's own, ``account`` the one that the task runs as, if not the
+    gateway's.
+    """
+
+    engine: tuple[str, ...]
+    name: str
+    environment: Mapping[str, str]
+    account: Account | None = None
+
+
+@frozen
 class Bounds:
     """Be what holds a task: the words before its command, and control groups with its limits.
 
-    ``memory_mb`` is what it asked for. Without words nothing is before the command.
+    ``memory_mb`` is what it asked for. Without words nothing is before the command; with a
+    ``container`` they are the whole.
     """
 
     wrapper: tuple[str, ...] = ()
     cgroups: tuple[Path, ...] = ()
     memory_mb: int = 0
+    container: Container | None = None
 
 
 def prepare(
@@ -113,27 +146,52 @@ def prepare(
     bounds: Bounds = Bounds(),
 ) -> None:
     """Write what a keeper is to run into the folder of its task."""
+    argv, around = _arguments(folder, command, environment, bounds)
+    container = bounds.container
+    document = {
+        "argv": argv,
+        "environment": dict(around),
+        "grace": grace,
+        "wrapped": bool(bounds.wrapper),
+        "cgroups": [str(each) for each in bounds.cgroups],
+        "memory_mb": bounds.memory_mb,
+        "engine": [] if container is None else list(container.engine),
+        "name": "" if container is None else container.name,
+    }
+    descriptor = os.open(folder / "spec", _ANEW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        marshal.dump(document, file)
+
+
+def _arguments(
+    folder: Path, command: str, environment: Mapping[str, str], bounds: Bounds
+) -> tuple[list[str], Mapping[str, str]]:
+    """Give what is executed, and the environment of that."""
+    if bounds.container is not None:
+        _fill(folder, command, environment, bounds.container)
+        return list(bounds.wrapper), bounds.container.environment
     if len(command.encode()) > _LONGEST_ARGUMENT:
         # The kernel takes no longer argument; a file says the same.
         (folder / COMMAND).write_text(command, encoding="utf-8")
         argv = ["/bin/bash", str(folder / COMMAND)]
     else:
         argv = ["/bin/bash", "-c", command]
-    around, within = (environment, {}) if not bounds.wrapper else _parted(environment)
+    if not bounds.wrapper:
+        return argv, environment
+    around, within = _parted(environment)
     if within:
         argv = ["/usr/bin/env", *(f"{name}={value}" for name, value in within.items()), *argv]
-    document = {
-        "argv": [*bounds.wrapper, *argv],
-        "environment": dict(around),
-        "grace": grace,
-        "wrapped": bool(bounds.wrapper),
-        "cgroups": [str(each) for each in bounds.cgroups],
-        "memory_mb": bounds.memory_mb,
-    }
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    descriptor = os.open(folder / "spec", flags, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        marshal.dump(document, file)
+    return [*bounds.wrapper, *argv], around
+
+
+def _fill(folder: Path, command: str, environment: Mapping[str, str], container: Container) -> None:
+    """Write the files that a container begins with, for the account that runs in it alone."""
+    for name, text in ((START, script(environment)), (COMMAND, command), (MEMORY, "")):
+        descriptor = os.open(folder / name, _ANEW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        if container.account is not None:
+            os.chown(folder / name, container.account.uid, container.account.gid)
 
 
 def _parted(environment: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:

@@ -32,7 +32,6 @@ from jobyard.seams.scheduling import (
 from jobyard_backends.scheduling.local import views
 from jobyard_backends.scheduling.local.attempt import Tools
 from jobyard_backends.scheduling.local.book import Book, Edit, Entry
-from jobyard_backends.scheduling.local.enclosure import Enclosure
 from jobyard_backends.scheduling.local.fitness import Fitness
 from jobyard_backends.scheduling.local.logs import LogReader
 from jobyard_backends.scheduling.local.machine import Machine
@@ -52,9 +51,8 @@ class LocalScheduler:
         machine: Machine,
         shares: Shares,
         supervisor: Supervisor,
-        enclosure: Enclosure,
     ) -> None:
-        self._enclosure = enclosure
+        self._enclosure = tools.enclosure
         self._book: Book = tools.book
         self._clock: Clock = tools.clock
         self._address = tools.config.address
@@ -62,7 +60,7 @@ class LocalScheduler:
         self._machine = machine
         self._shares = shares
         self._supervisor = supervisor
-        self._fitness = Fitness(machine, shares, supervisor, tools.clock)
+        self._fitness = Fitness(machine, shares, supervisor, tools.clock, tools.images)
         self._logs = LogReader()
 
     def enforcement(self) -> Sequence[Enforcement]:

@@ -69,7 +69,17 @@ class LocalSchedulingConfig(Protocol):
 
     @property
     def runtime(self) -> str:
-        """Give what tasks run in: ``auto``, ``bubblewrap`` or ``process``."""
+        """Give what tasks run in: ``auto``, ``bubblewrap``, ``process``, ``podman``, ``docker``."""
+        ...
+
+    @property
+    def engine_options(self) -> tuple[str, ...]:
+        """Give the words between ``podman`` or ``docker`` and what it is to do."""
+        ...
+
+    @property
+    def container_options(self) -> tuple[str, ...]:
+        """Give the words behind its ``run``."""
         ...
 
     @property
@@ -118,6 +128,8 @@ class LocalSchedulingSettings:
     grace_seconds: float = 10.0
     retry_backoff: float = 1.0
     runtime: str = "auto"
+    engine_options: tuple[str, ...] = ()
+    container_options: tuple[str, ...] = ()
     mounts: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
     enforce_limits: bool = True

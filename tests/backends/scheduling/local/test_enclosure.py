@@ -18,9 +18,10 @@ from jobyard.domain.states import EXIT_STOPPED, JobState
 from jobyard.domain.status import ExitType, JobStatus
 from jobyard.errors import LoadError
 from jobyard_backends.scheduling.local import bubblewrap, cgroups, enclosure
-from jobyard_backends.scheduling.local.bubblewrap import Account, Sandbox
+from jobyard_backends.scheduling.local.bubblewrap import Sandbox
 from jobyard_backends.scheduling.local.enclosure import Enclosure, NoAccount, enclose
 from jobyard_backends.scheduling.local.keeper import MEMORY_EXCEEDED
+from jobyard_backends.scheduling.local.process import Account
 from jobyard_backends.scheduling.local.settings import LocalSchedulingSettings
 
 from .world import OWNER, World, appearing, ended, in_state, operation, role
@@ -296,7 +297,7 @@ def test_an_account_that_cannot_run_tasks_is_refused(
 
 
 def test_accounts_need_a_sandbox() -> None:
-    with pytest.raises(LoadError, match="run-as needs bubblewrap"):
+    with pytest.raises(LoadError, match="run-as needs bubblewrap, podman or docker"):
         enclose(evolve(SETTINGS, run_as={"*": "nobody"}, runtime=PLAIN), HERE, ())
 
 
