@@ -87,7 +87,7 @@ _SPECS: Final = (
     _user(-7250, "SupervisorFailed", "The job could not be prepared.",
           "Look at the diagnostics.", stage="LAUNCHING"),
     _user(-7251, "SourceMissing", "Files that the job starts from could not be fetched.",
-          "Check that codeDir exists and that you may read it.", stage="LAUNCHING"),
+          "Check that codeDir and authFile exist and that you may read them.", stage="LAUNCHING"),
     _platform(-7252, "GangTimeout", "Not every task found a place at the same time."),
     _user(-7300, "SubmissionFailed", "The cluster refused the job.",
           "Look at the diagnostics.", stage="SUBMITTING"),

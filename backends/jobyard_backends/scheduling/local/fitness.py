@@ -45,7 +45,12 @@ class Fitness:
     def _hopeless(self, job: JobSubmission) -> WaitingReason | None:
         config = job.config
         share = self._shares.get(config.virtual_cluster)
-        message = self._wrong_gpus(config) or _wrong_code(job) or _wrong_ports(config)
+        message = (
+            self._wrong_gpus(config)
+            or _wrong_code(job)
+            or _wrong_auth_file(job)
+            or _wrong_ports(config)
+        )
         if message is not None:
             return WaitingReason(WaitingCode.LARGER_THAN_ANY_NODE, message)
         return never(self._machine.resources, share, config)
@@ -90,6 +95,13 @@ def _wrong_code(job: JobSubmission) -> str | None:
     if storage_path(code, job.fs_uri) is None:
         return f"codeDir {code} does not lie in this gateway's storage, {job.fs_uri}."
     return None if folder_name(job) else "codeDir has to be a folder below the storage's root."
+
+
+def _wrong_auth_file(job: JobSubmission) -> str | None:
+    named = job.config.auth_file
+    if not named or storage_path(named, job.fs_uri) is not None:
+        return None
+    return f"authFile {named} does not lie in this gateway's storage, {job.fs_uri}."
 
 
 def _wrong_ports(config: JobConfig) -> str | None:

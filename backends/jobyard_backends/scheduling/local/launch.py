@@ -21,6 +21,7 @@ from jobyard.errors import Conflict, JobyardError, Rejected
 from jobyard.seams.context import Context, PortConflict
 from jobyard.seams.storage import InvalidPath
 from jobyard_backends.scheduling.local import process
+from jobyard_backends.scheduling.local.auth_file import AuthFileUnusable, registry_login
 from jobyard_backends.scheduling.local.code_folder import (
     CodeCopy,
     CodeUnusable,
@@ -125,9 +126,11 @@ class Launcher:
         folders = self._task_folders(record, attempt)
         try:
             await self._thread(partial(self._folders.prepare, record.id, attempt.number, folders))
+            # No container is made here, so nobody logs in: a wrong file is told all the same.
+            await registry_login(self._context.storage, record.job)
             await self._make_output(record)
             await self._bring_code(record, attempt, folders)
-        except CodeUnusable as error:
+        except (AuthFileUnusable, CodeUnusable) as error:
             raise LaunchFailed(CODE_UNUSABLE, ExitType.NON_TRANSIENT, str(error)) from error
         except (Rejected, Conflict, InvalidPath) as error:
             reason = f"outputDir {record.job.config.output_dir} cannot be made: {error.message}"

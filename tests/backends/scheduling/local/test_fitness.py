@@ -27,7 +27,8 @@ async def test_what_this_machine_can_never_run_is_refused_with_a_reason(world: W
         "GPUs of type A100": world.job(role(gpu_number=1), gpu_type="A100"),
         "largest node has 64 CPUs": world.job(role(cpu_number=65)),
         "may hold": world.job(role(cpu_number=40, task_number=2)),
-        "does not lie in this gateway's storage": world.job(code_dir="s3://else/where"),
+        "codeDir s3://else/where does not lie": world.job(code_dir="s3://else/where"),
+        "authFile s3://else/login does not lie": world.job(auth_file="s3://else/login"),
         "more than one task": world.job(role(task_number=2, ports=fixed)),
     }
     async with world.open() as scheduler:

@@ -100,3 +100,30 @@ async def test_a_missing_code_folder_fails_the_job_and_says_so(world: World) -> 
     assert status.summary.retries == RetryCounts()
     assert status.exit.exit_type is ExitType.NON_TRANSIENT
     assert "nowhere does not exist" in (status.exit.diagnostics or "")
+
+
+async def test_a_registry_login_that_cannot_be_read_fails_the_job_and_says_so(world: World) -> None:
+    world.storage.files = {"/login": b"registry.example.org\nalice\n"}
+    job = world.job(role("true"), auth_file=f"{FS_URI}/login", retry_count=3)
+    async with world.open() as scheduler:
+        await scheduler.submit(job)
+        status = await ended(scheduler, job)
+
+    assert status.summary.exit_code == -7251
+    assert status.summary.retries == RetryCounts()
+    assert status.exit.exit_type is ExitType.NON_TRANSIENT
+    assert f"authFile {FS_URI}/login has to have three lines" in (status.exit.diagnostics or "")
+
+
+async def test_a_good_registry_login_is_read_as_the_submitter_and_told_to_no_task(
+    world: World,
+) -> None:
+    world.storage.files = {"/login": b"registry.example.org\nalice\nhunter2\n"}
+    job = world.job(role("env; grep -r hunter2 .. && exit 1; true"), auth_file="/login")
+    async with world.open() as scheduler:
+        await scheduler.submit(job)
+        status = await ended(scheduler, job)
+
+    assert status.summary.state is JobState.SUCCEEDED
+    assert "hunter2" not in world.output(job)
+    assert world.storage.asked_as == {"alice"}

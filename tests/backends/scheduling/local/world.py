@@ -76,6 +76,7 @@ class MemoryStorage:
     async def read(
         self, path: str, offset: int = 0, length: int | None = None, *, as_user: Actor
     ) -> AsyncIterator[bytes]:
+        await self.stat(path, as_user=as_user)
         yield self.files[path]
 
     async def mkdirs(self, path: str, *, mode: int | None = None, as_user: Actor) -> None:

@@ -111,6 +111,21 @@ def test_code_that_is_not_there_is_told(caller: Caller) -> None:
     assert f"codeDir {_URI}/user/root/missing does not exist" in f"{status}"
 
 
+def test_the_login_of_a_registry_is_read_from_hdfs(caller: Caller) -> None:
+    role = {"name": "main", "taskNumber": 1, "command": "true"}
+    caller.put("/user/root/login", b"registry.example.org\nroot\na-password\n")
+    caller.put("/user/root/no-login", b"registry.example.org\n")
+    place = "$PAI_DEFAULT_FS_URI/user/$PAI_USER_NAME"
+
+    good = caller.run("login", taskRoles=[role], authFile=f"{place}/login")
+    bad = caller.run("no-login", taskRoles=[role], authFile=f"{place}/no-login")
+    none = caller.run("nowhere", taskRoles=[role], authFile=f"{place}/nowhere")
+
+    assert good["state"] == "SUCCEEDED", good
+    assert f"authFile {_URI}/user/root/no-login has to have three lines" in f"{bad}"
+    assert f"authFile {_URI}/user/root/nowhere does not exist" in f"{none}"
+
+
 def test_code_above_the_limit_is_told(caller: Caller) -> None:
     for number in range(3):
         caller.put(f"/user/root/much/{number}", bytes(75_000_000))
