@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from attrs import frozen
 
@@ -14,6 +15,8 @@ from jobyard.seams.context import Context
 from jobyard.seams.diagnosis import Check
 from jobyard.seams.provider import StorageProvider, storage_provider
 from jobyard.seams.storage import Storage, StorageSettings
+
+_UNITS: Final = {"KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
 
 @frozen
@@ -27,13 +30,21 @@ class LocalStorageConfig(StorageSettings):
         "the state directory. Below `/user`, `/Output` and `/Container` in it each user has a "
         "folder; whatever else is to be shared, give it the permission bits for that.",
     )
+    quota_per_user: str | None = option(
+        default=None,
+        pattern=r"[1-9][0-9]{0,11} ?[KMGT]B",
+        example="200 GB",
+        doc="How much the files in a user's folders may have together, those below `/user`, "
+        "`/Output` and `/Container`; 1 KB is 1024 bytes. What would be more is refused, whoever "
+        "writes it. Without it: what the disk holds.",
+    )
 
 
 @asynccontextmanager
 async def _open(config: LocalStorageConfig, context: Context) -> AsyncIterator[Storage]:
     from jobyard_backends.storage.local import open_backend  # noqa: PLC0415 - not before chosen
 
-    async with open_backend(_root(config, context), context.tasks) as storage:
+    async with open_backend(_root(config, context), context.tasks, _quota(config)) as storage:
         yield storage
 
 
@@ -47,6 +58,14 @@ async def _diagnose(config: LocalStorageConfig, context: Context) -> AsyncIterat
 
 def _root(config: LocalStorageConfig, context: Context) -> Path:
     return context.state_dir / "storage" if config.root is None else config.root
+
+
+def _quota(config: LocalStorageConfig) -> int | None:
+    """Give the bytes that the setting says."""
+    text = config.quota_per_user
+    if text is None:
+        return None
+    return int(text[:-2]) * _UNITS[text[-2:]]
 
 
 @hookimpl

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -9,8 +10,10 @@ import pytest
 from jobyard.domain.identity import SYSTEM
 from jobyard.seams.context import Context
 from jobyard.seams.provider import Seam
+from jobyard.seams.storage import StorageFull
+from jobyard_backends.storage.local.storage import LocalStorage
 from jobyard_plugins.storage_local import LocalStorageConfig, jobyard_storage_providers
-from tests.backends.storage.conftest import Later
+from tests.backends.storage.conftest import Later, put
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,16 @@ def test_it_is_announced_under_its_name() -> None:
 
     assert (provider.seam, provider.name, provider.api) == (Seam.STORAGE, "local", 1)
     assert provider.config is LocalStorageConfig
+
+
+@pytest.mark.parametrize(("text", "refused"), [("1 KB", True), ("2KB", False), (None, False)])
+async def test_users_are_held_to_the_quota_that_the_setting_says(
+    tmp_path: Path, text: str | None, refused: bool
+) -> None:
+    (provider,) = jobyard_storage_providers()
+    config = LocalStorageConfig(root=tmp_path / "files", quota_per_user=text)
+    context = cast("Context", SimpleNamespace(state_dir=tmp_path, tasks=Later()))
+
+    async with provider.open(config, context) as storage:
+        with pytest.raises(StorageFull) if refused else nullcontext():
+            await put(cast("LocalStorage", storage), "/user/alice/file", bytes(1025))

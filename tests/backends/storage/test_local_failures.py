@@ -56,7 +56,7 @@ async def test_who_is_late_for_a_removal_finds_nothing(
     await put(storage, "/folder/file", b"x")
     take = changing._take
 
-    def late(*arguments: Any, **more: Any) -> str | None:
+    def late(*arguments: Any, **more: Any) -> changing.Removed:
         take(*arguments, **more)  # somebody else, just before
         return take(*arguments, **more)
 

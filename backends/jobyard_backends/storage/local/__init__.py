@@ -15,16 +15,18 @@ __all__ = ["open_backend"]
 
 
 @asynccontextmanager
-async def open_backend(root: Path, tasks: TaskOwner) -> AsyncIterator[LocalStorage]:
+async def open_backend(
+    root: Path, tasks: TaskOwner, quota: int | None = None
+) -> AsyncIterator[LocalStorage]:
     """Open the storage below ``root``, which is made where it is missing.
 
     ``tasks`` runs what nobody waits for: the deletion of what was removed, and of what a crash
-    left behind.
+    left behind. ``quota`` is how many bytes the files in each user's folders may have together.
 
     Raises:
         Unavailable: The folder cannot be made, or not be used.
     """
     from jobyard_backends.storage.local.opening import opened  # noqa: PLC0415 - start cheaply
 
-    async with opened(root, tasks) as storage:
+    async with opened(root, tasks, quota) as storage:
         yield storage

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -25,7 +26,11 @@ _PRIVATE: Final = 0o700
 
 
 class Backroom:
-    """Be the folder of one opened storage; ``fd`` is it, for making and moving by name."""
+    """Be the folder of one opened storage; ``fd`` is it, for making and moving by name.
+
+    ``placing`` is held for as long as it takes to look at what has a name and to give the name to
+    something else.
+    """
 
     def __init__(self, root: int) -> None:
         with suppress(FileExistsError):
@@ -39,6 +44,7 @@ class Backroom:
             os.close(self._all)
             raise
         self._numbers = count(1)
+        self.placing = threading.Lock()
 
     def close(self) -> None:
         """Give the folder up; what lies in it is swept when a storage is opened next."""

@@ -130,6 +130,14 @@ def _move(old: Folder, new: Folder, source: Segments, target: Segments, actor: A
     return True
 
 
+@frozen
+class Removed:
+    """Be what a removal took away: a file's ``size``, or what is ``left`` to be deleted."""
+
+    size: int = 0
+    left: str | None = None
+
+
 def remove(
     tree: Tree,
     room: Backroom,
@@ -138,8 +146,8 @@ def remove(
     recursive: bool,
     actor: Actor,
     stopped: Stopped,
-) -> tuple[bool, str | None]:
-    """Take a file or folder away; tell whether there was one, and what is left to be deleted.
+) -> Removed | None:
+    """Take a file or folder away; ``None`` where there was none.
 
     A folder goes to the backroom at once, whole, so that nobody sees half of it.
     """
@@ -151,7 +159,7 @@ def remove(
     except NotFound:
         if _status(tree, path, actor) is not None:
             raise
-        return False, None  # somebody else removed it between the look and the removal
+        return None  # somebody else removed it between the look and the removal
 
 
 def _remove(
@@ -162,10 +170,10 @@ def _remove(
     recursive: bool,
     actor: Actor,
     stopped: Stopped,
-) -> tuple[bool, str | None]:
+) -> Removed | None:
     found = _status(tree, path, actor)
     if found is None:
-        return False, None
+        return None
     is_folder = stat.S_ISDIR(found.st_mode)
     with tree.enter(path[:-1], actor) as parent:
         parent.may_drop(path[-1], actor)
@@ -174,21 +182,23 @@ def _remove(
             for _ in folders(tree, path, every, actor, stopped):
                 pass
         with translated(shown(path)):
-            left = _take(parent, path[-1], room, is_folder=is_folder, recursive=recursive)
+            taken = _take(parent, path[-1], room, is_folder=is_folder, recursive=recursive)
             parent.sync()
-    return True, left
+    return taken
 
 
 def _take(
     parent: Folder, name: str, room: Backroom, *, is_folder: bool, recursive: bool
-) -> str | None:
+) -> Removed:
     if not is_folder:
-        os.unlink(name, dir_fd=parent.fd)
-        return None
+        with room.placing:
+            before = parent.find(name)
+            os.unlink(name, dir_fd=parent.fd)
+        return Removed(size=0 if before is None else before.st_size)
     if not recursive:
         os.rmdir(name, dir_fd=parent.fd)
-        return None
-    return room.take(name, parent.fd)
+        return Removed()
+    return Removed(left=room.take(name, parent.fd))
 
 
 def change_mode(tree: Tree, path: Segments, mode: int, actor: Actor) -> None:

@@ -6,10 +6,11 @@ import heapq
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
-from jobyard.domain.identity import Actor
-from jobyard.errors import NotFound
+from jobyard.domain.identity import SYSTEM, Actor
+from jobyard.errors import BackendError, NotFound
 from jobyard.seams.storage import (
     ContentSummary,
     FileChecksum,
@@ -37,6 +38,7 @@ CHUNK: Final = 256 * 1024
 
 # A pipe that took a file's name must not hold us up.
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_EVERYTHING: Final = SYSTEM
 _MILLISECOND: Final = 1_000_000
 
 
@@ -209,6 +211,43 @@ def summary(tree: Tree, path: Segments, actor: Actor, stopped: Stopped) -> Conte
                 length += status.st_size
                 space += status.st_blocks * 512
     return ContentSummary(files, count, length, space)
+
+
+def measure(tree: Tree, path: Segments, stopped: Stopped) -> int:
+    """Count the bytes of all files below a path, whatever their names and bits; 0 is nothing."""
+    with suppress(BackendError):
+        found = tree.status(path, _EVERYTHING)
+        if stat.S_ISREG(found.st_mode):
+            return found.st_size
+    total, waiting = 0, [path]
+    while waiting and not stopped():
+        at = waiting.pop()
+        try:
+            folder = tree.enter(at, _EVERYTHING)
+        except BackendError:
+            continue  # not there, or closed to the gateway itself
+        with folder, suppress(OSError):
+            for name, size in _sizes(folder):
+                if size is None:
+                    waiting.append((*at, name))
+                else:
+                    total += size
+    return total
+
+
+def _sizes(folder: Folder) -> Iterator[tuple[str, int | None]]:
+    """Give the entries of a folder with the sizes of files; a folder's is ``None``."""
+    descriptor = folder.reader()
+    try:
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield entry.name, None
+                elif entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        yield entry.name, entry.stat(follow_symlinks=False).st_size
+    finally:
+        os.close(descriptor)
 
 
 def checksum(tree: Tree, path: Segments, actor: Actor, stopped: Stopped) -> FileChecksum:

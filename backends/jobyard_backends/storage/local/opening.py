@@ -19,10 +19,12 @@ from jobyard_backends.storage.local.tree import Tree
 
 
 @asynccontextmanager
-async def opened(root: Path, tasks: TaskOwner) -> AsyncIterator[LocalStorage]:
+async def opened(
+    root: Path, tasks: TaskOwner, quota: int | None = None
+) -> AsyncIterator[LocalStorage]:
     """Open the storage; see the package."""
     descriptor, room = await to_thread.run_sync(partial(_open, root))
-    storage = LocalStorage(Tree(descriptor), room, tasks)
+    storage = LocalStorage(Tree(descriptor), room, tasks, quota)
     storage.sweep()
     try:
         yield storage

@@ -20,7 +20,9 @@ from jobyard_backends.storage.local.backroom import Backroom
 from jobyard_backends.storage.local.changing import NewFolder
 from jobyard_backends.storage.local.failures import translated
 from jobyard_backends.storage.local.gathering import Gathering
-from jobyard_backends.storage.local.looking import CHUNK
+from jobyard_backends.storage.local.looking import CHUNK, measure
+from jobyard_backends.storage.local.ownership import Segments, owner_of
+from jobyard_backends.storage.local.quota import Claim, Quota
 from jobyard_backends.storage.local.threads import Stopped, Threads
 from jobyard_backends.storage.local.tree import Tree, segments
 from jobyard_backends.storage.local.upload import Appending, Upload, write_all
@@ -28,6 +30,11 @@ from jobyard_backends.storage.local.upload import Appending, Upload, write_all
 
 class Incoming(Protocol):
     """Take a file in, piece by piece; the methods block."""
+
+    @property
+    def replaces(self) -> int:
+        """Give the bytes of the file that it takes the place of, known since :meth:`start`."""
+        ...
 
     def start(self) -> None:
         """Look whether it may be written."""
@@ -45,12 +52,15 @@ class Incoming(Protocol):
 class LocalStorage:
     """Keep files in a folder of this machine; implements the seam's ``Storage``."""
 
-    def __init__(self, tree: Tree, room: Backroom, tasks: TaskOwner) -> None:
+    def __init__(
+        self, tree: Tree, room: Backroom, tasks: TaskOwner, quota: int | None = None
+    ) -> None:
         self._tree = tree
         self._room = room
         self._tasks = tasks
         self._threads = Threads()
         self._new_folders = Gathering(self._make_folders)
+        self._quota = Quota(quota, self._measured)
 
     async def stat(self, path: str, *, as_user: Actor) -> FileStatus:
         """Describe a path; see the seam."""
@@ -95,17 +105,23 @@ class LocalStorage:
         as_user: Actor,
     ) -> None:
         """Write a file; see the seam."""
-        upload = Upload(self._tree, self._room, segments(path), as_user, overwrite=overwrite)
-        async with self._taking(upload):
-            await self._pour(upload, chunks)
-            await self._threads.do(lambda: upload.finish(mode))
+        names = segments(path)
+        upload = Upload(self._tree, self._room, names, as_user, overwrite=overwrite)
+        with self._quota.claim(names) as claim:
+            async with self._taking(upload):
+                await self._pour(upload, chunks, claim)
+                with claim.change():
+                    claim.settle(await self._threads.do(lambda: upload.finish(mode)))
 
     async def append(self, path: str, chunks: AsyncIterable[bytes], *, as_user: Actor) -> None:
         """Write behind a file's end; see the seam."""
-        appending = Appending(self._tree, segments(path), as_user)
-        async with self._taking(appending):
-            await self._pour(appending, chunks)
-            await self._threads.do(appending.finish)
+        names = segments(path)
+        appending = Appending(self._tree, names, as_user)
+        with self._quota.claim(names) as claim:
+            async with self._taking(appending):
+                await self._pour(appending, chunks, claim)
+                with claim.change():
+                    claim.settle(await self._threads.do(appending.finish))
 
     async def mkdirs(self, path: str, *, mode: int | None = None, as_user: Actor) -> None:
         """Make a folder; see the seam."""
@@ -117,22 +133,37 @@ class LocalStorage:
     async def rename(self, source: str, target: str, *, as_user: Actor) -> bool:
         """Move a file or folder; see the seam."""
         old, new = segments(source), segments(target)
-        return await self._threads.do(lambda: changing.rename(self._tree, old, new, as_user))
+        with self._quota.claim(new) as claim, self._quota.moving(old, new):
+            if claim.counts and owner_of(old) != owner_of(new):
+                await claim.take(await self._measured(old))
+            return await self._threads.do(lambda: changing.rename(self._tree, old, new, as_user))
 
     async def remove(self, path: str, *, recursive: bool, as_user: Actor) -> bool:
         """Remove a file or folder; see the seam."""
         names = segments(path)
 
-        def work(stopped: Stopped) -> tuple[bool, str | None]:
+        def work(stopped: Stopped) -> changing.Removed | None:
             return changing.remove(
                 self._tree, self._room, names, recursive=recursive, actor=as_user, stopped=stopped
             )
 
-        was_there, left = await self._threads.long(work)
-        if left is not None:
-            rest = partial(self._room.destroy, left)
+        with self._quota.removing(names) as claim:
+            removed = await self._threads.long(work)
+            if removed is not None:
+                claim.settle(-removed.size)
+                if removed.left is not None:
+                    await self._destroy(removed.left, claim)
+        return removed is not None
+
+    async def _destroy(self, left: str, claim: Claim) -> None:
+        """Delete in the background, behind a count where somebody is held to a quota."""
+        rest = partial(self._room.destroy, left)
+        try:
+            if claim.counts:
+                room = Tree(self._room.fd)
+                claim.settle(-await self._threads.long(partial(measure, room, (left,))))
+        finally:
             self._tasks.spawn("deletion of removed files", lambda: self._clear(rest))
-        return was_there
 
     async def chmod(self, path: str, mode: int, *, as_user: Actor) -> None:
         """Set the permission bits; see the seam."""
@@ -179,6 +210,10 @@ class LocalStorage:
         with suppress(DeadlineExceeded):  # the next opening goes on
             await self._threads.long(work, apart=True)
 
+    async def _measured(self, path: Segments) -> int:
+        """Count the bytes of the files below a path, in a thread that keeps nobody else waiting."""
+        return await self._threads.long(partial(measure, self._tree, path), apart=True)
+
     @asynccontextmanager
     async def _taking(self, incoming: Incoming) -> AsyncIterator[None]:
         """Begin, and leave nothing half done however it ends."""
@@ -189,13 +224,16 @@ class LocalStorage:
             with anyio.CancelScope(shield=True), suppress(OSError, BackendError):
                 await self._threads.do(incoming.close)
 
-    async def _pour(self, incoming: Incoming, chunks: AsyncIterable[bytes]) -> None:
+    async def _pour(self, incoming: Incoming, chunks: AsyncIterable[bytes], claim: Claim) -> None:
         """Write what comes; small pieces are gathered, since each writing costs a thread's turn."""
+        claim.replaces = incoming.replaces
         gathered = bytearray()
         async for chunk in chunks:
             gathered += chunk
             if len(gathered) >= CHUNK:
+                await claim.take(len(gathered))
                 await self._threads.do(partial(incoming.write, gathered))
                 gathered = bytearray()
         if gathered:
+            await claim.take(len(gathered))
             await self._threads.do(partial(incoming.write, gathered))

@@ -48,6 +48,8 @@ class Upload:
         self._overwrite = overwrite
         self._name = room.name()
         self._fd = -1
+        self.replaces = 0
+        """Bytes of the file that was there at the start."""
 
     def start(self) -> None:
         """Look whether the file may be written, before anything of it is read.
@@ -73,8 +75,11 @@ class Upload:
         with translated(shown(self._path)):
             write_all(self._fd, data)
 
-    def finish(self, mode: int | None) -> None:
-        """Put the file into place, safe from a power cut; ``None`` is the default mode."""
+    def finish(self, mode: int | None) -> int:
+        """Put the file into place, safe from a power cut; ``None`` is the default mode.
+
+        Give by how many bytes it is larger than what had its name.
+        """
         with translated(shown(self._path)):
             os.fsync(self._fd)
         parent, actor = self._path[:-1], self._actor
@@ -83,8 +88,11 @@ class Upload:
             wanted = default_mode(*folder.place, folder=False) if mode is None else mode
             with translated(shown(self._path)):
                 os.fchmod(self._fd, wanted & MODE_BITS)
-                self._place(folder)
+                size = os.fstat(self._fd).st_size
+                with self._room.placing:
+                    size -= self._place(folder)
                 folder.sync()
+        return size
 
     def close(self) -> None:
         """Leave nothing in the backroom."""
@@ -112,8 +120,10 @@ class Upload:
             raise AlreadyExists(message)
         check(self._path, found.st_mode, Want.WRITE, self._actor)
         folder.may_drop(name, self._actor)
+        self.replaces = found.st_size
 
-    def _place(self, folder: Folder) -> None:
+    def _place(self, folder: Folder) -> int:
+        """Give the file its name, and tell how many bytes had it before."""
         name = self._path[-1]
         if not self._overwrite:
             try:
@@ -124,8 +134,10 @@ class Upload:
                 if folder.find(name) is not None:
                     raise FileExistsError(errno.EEXIST, "taken") from error
             else:
-                return
+                return 0
+        before = folder.find(name)
         os.rename(self._name, name, src_dir_fd=self._room.fd, dst_dir_fd=folder.fd)
+        return 0 if before is None else before.st_size
 
 
 class Appending:
@@ -140,6 +152,7 @@ class Appending:
         self._actor = actor
         self._fd = -1
         self._size: int | None = None
+        self.replaces = 0
 
     def start(self) -> None:
         """Open the file, for one who appends at a time.
@@ -178,11 +191,17 @@ class Appending:
         with translated(shown(self._path)):
             write_all(self._fd, data)
 
-    def finish(self) -> None:
-        """Keep what was written, safe from a power cut."""
+    def finish(self) -> int | None:
+        """Keep what was written, safe from a power cut.
+
+        Give by how many bytes the file grew; ``None`` where it was removed meanwhile.
+        """
         with translated(shown(self._path)):
             os.fsync(self._fd)
+            now = os.fstat(self._fd)
+        growth = now.st_size - (self._size or 0)
         self._size = None
+        return growth if now.st_nlink else None
 
     def close(self) -> None:
         """Close the file, as long as it was before where the appending did not come to its end."""
