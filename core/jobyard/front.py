@@ -7,10 +7,10 @@ import gzip
 import logging
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
@@ -25,7 +25,7 @@ from jobyard.resilience import rejected, request_deadline
 from jobyard.routes.dispatch import Dispatcher
 from jobyard.routes.endpoint import JSON, Answer, json_answer
 from jobyard.routes.hot_request import HotRequest
-from jobyard.streaming import Headers, send_stream
+from jobyard.streaming import WHOLE_ANSWER, Headers, send_stream
 
 LOG: Final = logging.getLogger("jobyard.front")
 
@@ -49,6 +49,7 @@ _LARGE: Final = 64 * 1024
 _BODYLESS: Final = frozenset({204, 304})
 _TEXTUAL: Final = (b"application/json", b"text/")
 _SERVER_ERROR: Final = 500
+_NONE: Final[Mapping[str, Any]] = {}
 
 
 class Front:
@@ -201,8 +202,12 @@ async def _send(request: Request, answer: Answer, headers: Headers, send: Send) 
         body = await (_compressed(body) if packed is None else packed.gzip(_compressed))
     if answer.status not in _BODYLESS:
         headers.append((b"content-length", str(len(body)).encode()))
+    sent = b"" if _headless(request) else body
+    whole = request.scope.get("extensions", _NONE).get(WHOLE_ANSWER)
+    if whole is not None and whole["send"](answer.status, headers, sent):
+        return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if _headless(request) else body})
+    await send({"type": "http.response.body", "body": sent})
 
 
 def _headless(request: Request) -> bool:

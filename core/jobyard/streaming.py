@@ -17,6 +17,13 @@ LOG: Final = logging.getLogger("jobyard.front")
 
 Headers = list[tuple[bytes, bytes]]
 
+WHOLE_ANSWER: Final = "jobyard.answer"
+"""The extension of the scope by which a server takes an answer that is there as a whole.
+
+Its ``send`` is called with the status, the headers and the body, and gives ``False`` where it sent
+nothing.
+"""
+
 
 async def send_stream(
     request: Request,

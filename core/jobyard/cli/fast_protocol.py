@@ -16,6 +16,8 @@ from jobyard.cli.refusal import (
     refuse,
     too_large,
 )
+from jobyard.cli.whole_answer import WholeAnswer
+from jobyard.streaming import WHOLE_ANSWER
 
 LONGEST_URL: Final = 65_535
 """Bytes of a URL that httptools takes apart."""
@@ -61,6 +63,8 @@ class FastProtocol(HttpToolsProtocol):
             message = "no other coding of a transfer than chunked is read"
             raise ValueError(message)
         super().on_headers_complete()
+        if self.cycle.scope is self.scope:  # its task has not begun yet
+            self.scope["extensions"] = {WHOLE_ANSWER: {"send": WholeAnswer(self.cycle)}}
 
     def on_message_complete(self) -> None:
         """End a request; what comes now is a head."""

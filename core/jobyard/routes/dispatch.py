@@ -140,8 +140,8 @@ class Dispatcher:
         anonymous_read: bool,
         read_body: ReadBody,
     ) -> None:
-        self._match = Table(endpoints).match
-        self._remembered = lru_cache(REMEMBERED)(self._match)
+        self._table = Table(endpoints)
+        self._remembered = lru_cache(REMEMBERED)(self._table.match)
         self._authenticate = authenticate
         self._anonymous_read = anonymous_read
         self._read_body = read_body
@@ -149,7 +149,7 @@ class Dispatcher:
     def match(self, method: str, raw_path: str) -> Match:
         """Find the route of a request; what is asked again and again is looked up once."""
         short = len(raw_path) <= LONGEST_REMEMBERED
-        return (self._remembered if short else self._match)(method, raw_path)
+        return (self._remembered if short else self._table.match)(method, raw_path)
 
     async def __call__(self, request: Request, match: Match) -> Answer:
         """Answer a request.
