@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import math
+import shlex
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from jinja2 import Environment, StrictUndefined
+
+from jobyard.secret import Secret
+from jobyard_backends.scheduling.yarn.container_script.specification import specification
 from jobyard_backends.scheduling.yarn.container_script.values import ContainerScript
+
+_PACKAGE: Final = "jobyard_backends.scheduling.yarn.container_script"
+
+_NODE: Final = (
+    "__init__.py",
+    "__main__.py",
+    "deeds.py",
+    "failure.py",
+    "places.py",
+    "ports.py",
+    "task.py",
+    "variables.py",
+    "webhdfs.py",
+)
 
 
 def render(script: ContainerScript) -> str:
@@ -13,4 +38,48 @@ def render(script: ContainerScript) -> str:
     Raises:
         ValueError: A value holds a NUL, which no process can be given.
     """
-    raise NotImplementedError(script)
+    return (
+        _environment()
+        .from_string(_text("start.sh.j2"))
+        .render(
+            spec=json.dumps(specification(script)),
+            node_program={name: _text(f"node/{name}") for name in _NODE},
+            task_program=_text("task.sh"),
+            command=script.role.command,
+            image=script.job.config.image,
+            role=script.role,
+            runtime=script.runtime.value,
+            docker=script.docker,
+            code=script.code,
+            ssh=script.ssh,
+            grace=math.ceil(script.grace),
+        )
+    )
+
+
+def shell(value: object) -> str:
+    """Quote a value so that a shell reads one word, and nothing in it.
+
+    Raises:
+        ValueError: It holds a NUL.
+    """
+    text = value.reveal() if isinstance(value, Secret) else str(value)
+    if "\0" in text:
+        message = "a value of the start script holds a NUL"
+        raise ValueError(message)
+    return shlex.quote(text)
+
+
+@cache
+def _environment() -> Environment:
+    # Shells know no markup: their quoting is the filter's.
+    environment = Environment(  # noqa: S701
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters["shell"] = shell
+    return environment
+
+
+@cache
+def _text(name: str) -> str:
+    return files(_PACKAGE).joinpath(name).read_text("utf-8")
