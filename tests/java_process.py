@@ -66,11 +66,12 @@ class Node:
         classpath: str,
         *,
         user: str,
+        arguments: Sequence[str] = (),
         more: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
-        self._command = [*JAVA, "-cp", classpath, main]
+        self._command = [*JAVA, "-cp", classpath, main, *arguments]
         self._environment = {"PATH": os.environ["PATH"], "HADOOP_USER_NAME": user, **(more or {})}
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -24,6 +24,7 @@ _RESOURCE_MANAGER: Final = "org.apache.hadoop.yarn.server.resourcemanager.Resour
 _NODE_MANAGER: Final = "org.apache.hadoop.yarn.server.nodemanager.NodeManager"
 _ADMIN: Final = "org.apache.hadoop.yarn.client.cli.RMAdminCLI"
 _SCHEDULER: Final = "org.apache.hadoop.yarn.server.resourcemanager.scheduler"
+_KEEPER: Final = "org.apache.zookeeper.server.ZooKeeperServerMain"
 _STARTS: Final = 3
 _SERVERS: Final = ("address", "scheduler.address", "resource-tracker.address", "admin.address")
 NODE_MEMORY: Final = 4096
@@ -69,13 +70,20 @@ _YARN: Final = {
     "yarn.nodemanager.disk-health-checker.min-healthy-disks": "0",
     "yarn.nodemanager.sleep-delay-before-sigkill.ms": "250",
 }
+_SERVICES: Final = {
+    "yarn.webapp.api-service.enable": "true",
+    "yarn.service.am-resource.memory": "256",
+    "yarn.service.am.java.opts": "-Xmx192m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData",
+    "yarn.am.liveness-monitor.expiry-interval-ms": "15000",
+}
 
 
 class Yarn:
     """Run ResourceManagers, of which the first is active, and NodeManagers.
 
     ``store`` is where changes of queues are kept: ``fs`` outlives a ResourceManager and is shared
-    by all; with ``file`` there are none. ``settings`` are Hadoop's own, added to all files.
+    by all; with ``file`` there are none. ``settings`` are Hadoop's own, added to all files. With
+    ``services`` there is what YARN Services need.
     """
 
     def __init__(
@@ -86,6 +94,7 @@ class Yarn:
         node_managers: int = 1,
         store: str = "fs",
         settings: Mapping[str, str] | None = None,
+        services: bool = False,
     ) -> None:
         self.folder = folder
         self._jars = installed_jars("yarn")
@@ -94,13 +103,16 @@ class Yarn:
         web = lasting_ports(resource_managers)
         self.addresses = [f"http://127.0.0.1:{port}" for port in web]
         self._settings |= self._located()
+        self.keepers: list[Node] = []
+        if services:
+            self._add_services()
         self._write_configuration("client", {})
         self.resource_managers = [self._resource_manager(name) for name in self._named]
         self.node_managers = [self._node_manager(number) for number in range(node_managers)]
 
     @property
     def nodes(self) -> list[Node]:
-        return [*self.resource_managers, *self.node_managers]
+        return [*self.keepers, *self.resource_managers, *self.node_managers]
 
     def start(self) -> None:
         """Start what does not run, and wait until applications can run."""
@@ -117,7 +129,7 @@ class Yarn:
         for node in self.node_managers:
             node.resume()
             node.end()
-        for node in self.resource_managers:
+        for node in (*self.resource_managers, *self.keepers):
             node.resume()
             node.crash()
 
@@ -240,6 +252,29 @@ class Yarn:
             found[f"yarn.resourcemanager.webapp.address{suffix}"] = address
         return found
 
+    def _add_services(self) -> None:
+        """Have a ZooKeeper, in which services are registered, and a file system for them."""
+        (port,) = lasting_ports(1)
+        self._settings |= {
+            **_SERVICES,
+            "hadoop.registry.zk.quorum": f"127.0.0.1:{port}",
+            "yarn.service.base.path": f"{self.folder}/services",
+            "yarn.application.classpath": f"{self.folder}/client.conf,{self._jars}/jars/*",
+        }
+        arguments = (str(port), str(self.folder / "keeper"))
+        more = {"JDK_JAVA_OPTIONS": "-Dzookeeper.admin.enableServer=false"}
+        self.keepers.append(
+            Node(
+                "keeper",
+                _KEEPER,
+                self.folder,
+                self._classpath("client"),
+                user=ADMINISTRATOR,
+                arguments=arguments,
+                more=more,
+            )
+        )
+
     def _resource_manager(self, name: str) -> Node:
         own = {"yarn.resourcemanager.ha.id": name} if len(self._named) > 1 else {}
         self._write_configuration(name, own)
@@ -256,9 +291,20 @@ class Yarn:
             )
         }
         for kind in ("local", "log"):
-            own[f"yarn.nodemanager.{kind}-dirs"] = str(self.folder / f"{name}.{kind}")
+            own[f"yarn.nodemanager.{kind}-dirs"] = str(self.folder / f"{name}-{kind}s")
         self._write_configuration(name, own)
-        return Node(name, _NODE_MANAGER, self.folder, self._classpath(name), user=ADMINISTRATOR)
+        more = {"JAVA_HOME": _java_home()}
+        if self.keepers:
+            # What a service's ApplicationMaster has of Hadoop it has by this variable.
+            more["HADOOP_CONF_DIR"] = f"{self.folder}/{name}.conf:{self._jars}/jars/*"
+        return Node(
+            name,
+            _NODE_MANAGER,
+            self.folder,
+            self._classpath(name),
+            user=ADMINISTRATOR,
+            more=more,
+        )
 
     def _write_configuration(self, name: str, own: Mapping[str, str]) -> None:
         folder = self.folder / f"{name}.conf"
@@ -272,6 +318,12 @@ class Yarn:
 
     def _classpath(self, name: str) -> str:
         return f"{self.folder / name}.conf:{self._jars / 'pages'}:{self._jars / 'jars'}/*"
+
+
+def _java_home() -> str:
+    found = shutil.which("java")
+    assert found is not None
+    return str(Path(found).resolve().parents[1])
 
 
 def _read(url: str) -> Mapping[str, object]:
@@ -311,6 +363,7 @@ def running_yarn(
     node_managers: int = 1,
     store: str = "fs",
     settings: Mapping[str, str] | None = None,
+    services: bool = False,
 ) -> Iterator[Yarn]:
     """Make a cluster, and leave nothing of it; see :class:`Yarn`."""
 
@@ -321,6 +374,7 @@ def running_yarn(
             node_managers=node_managers,
             store=store,
             settings=settings,
+            services=services,
         )
 
     folder = Path(tempfile.mkdtemp(prefix="jobyard-yarn-"))

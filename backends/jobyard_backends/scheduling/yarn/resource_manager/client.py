@@ -34,12 +34,14 @@ _CONNECTIONS: Final = 64
 class Question:
     """Be one request to whichever ResourceManager is active; ``document`` is sent as JSON.
 
+    ``user`` is who asks, where that is not the gateway's own.
     One that is not ``repeatable`` is not sent again after it may have been carried out.
     """
 
     method: str
     path: str
     document: object = None
+    user: str | None = None
     repeatable: bool = True
 
 
@@ -65,14 +67,14 @@ class ResourceManagers:
         """Close all connections."""
         await self._client.aclose()
 
-    async def read(self, path: str) -> object:
+    async def read(self, path: str, *, user: str | None = None) -> object:
         """Give the JSON document at a path.
 
         Raises:
             Rejected: The ResourceManager said no.
             Unavailable: None is active, or what answers is none.
         """
-        response = await self.ask(Question("GET", path))
+        response = await self.ask(Question("GET", path, user=user))
         try:
             # Not orjson: an old one writes NaN where a queue has no capacity.
             document: object = json.loads(response.content)
@@ -119,7 +121,10 @@ class ResourceManagers:
     async def _ask(self, address: str, question: Question) -> httpx.Response:
         try:
             response = await self._client.request(
-                question.method, address + question.path, json=question.document
+                question.method,
+                address + question.path,
+                json=question.document,
+                params={} if question.user is None else {"user.name": question.user},
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise unanswered(error, address) from error
@@ -129,7 +134,7 @@ class ResourceManagers:
             raise standby(address)
         if response.is_success:
             return response
-        raise refusal(response, self._settings.user)
+        raise refusal(response, question.user or self._settings.user)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ _STANDBY: Final = "No ResourceManager is active."
 _FORBIDDEN: Final = 403
 _SERVER_ERROR: Final = 500
 _JAVA: Final = ("java.lang.Exception: ", "java.io.IOException: ")
+_SERVICES: Final = "diagnostics"
 _PASSING: Final = frozenset({"StandbyException", "RetriableException"})
 
 
@@ -57,7 +58,7 @@ def refusal(response: httpx.Response, user: str) -> BackendError:
     if status == _FORBIDDEN:
         words = f"The ResourceManager does not let {user} do this: {message or 'Forbidden'}"
         return Rejected(words, status=status, detail=detail)
-    if status >= _SERVER_ERROR or not message:
+    if not message or (status >= _SERVER_ERROR and name != _SERVICES):
         return no_resource_manager(response)
     return Rejected(message, status=status, detail=detail)
 
@@ -73,6 +74,9 @@ def _said(response: httpx.Response) -> tuple[str, str]:
         text = response.text
         return "", "" if text.lstrip().startswith("<") else first_line(text)
     said = document.get("RemoteException") if isinstance(document, dict) else None
+    if said is None and isinstance(document, dict) and "diagnostics" in document:
+        # The API of services refuses with 500, and this.
+        return _SERVICES, first_line(str(document["diagnostics"]))
     if not isinstance(said, dict):
         return "", ""
     message = first_line(str(said.get("message") or ""))
