@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
 from jobyard.errors import Rejected
@@ -16,8 +16,27 @@ _TAKEN: Final = "is already taken"
 _ABSENT: Final = ("doesn't exist", "not found")
 
 
-class Services:
-    """Make, find and remove services, each as the user whose job it is."""
+class Services(Protocol):
+    """Make, find and remove services, each as the user whose job it is.
+
+    Each raises ``Unavailable`` where nobody knows.
+    """
+
+    async def create(self, document: Mapping[str, object], user: str) -> None:
+        """Make a service, or raise ``Rejected``; one that is there is good."""
+        ...
+
+    async def find(self, name: str, user: str) -> Service | None:
+        """Give a service, or ``None`` where there is none."""
+        ...
+
+    async def destroy(self, name: str, user: str) -> None:
+        """End a service and forget it; one that is not there is good."""
+        ...
+
+
+class YarnServices:
+    """Ask YARN; implements :class:`Services`."""
 
     def __init__(self, managers: ResourceManagers) -> None:
         self._managers = managers

@@ -12,9 +12,13 @@ from jobyard_backends.scheduling.yarn.resource_manager import (
     VirtualClusters,
 )
 from jobyard_backends.scheduling.yarn.services.attempts import Attempts
-from jobyard_backends.scheduling.yarn.services.client import Services
+from jobyard_backends.scheduling.yarn.services.client import Services, YarnServices
 from jobyard_backends.scheduling.yarn.services.rows import MIGRATIONS, Rows
-from jobyard_backends.scheduling.yarn.services.scheduler import Parts, ServicesScheduler
+from jobyard_backends.scheduling.yarn.services.scheduler import (
+    Clusters,
+    Parts,
+    ServicesScheduler,
+)
 from jobyard_backends.scheduling.yarn.services.settings import ServiceSettings
 
 
@@ -23,15 +27,16 @@ async def opened(
     managers: ResourceManagerSettings, settings: ServiceSettings, context: Context
 ) -> AsyncIterator[ServicesScheduler]:
     """Open the scheduler; nothing is asked of YARN yet."""
+    async with resource_manager.opened(managers) as client:
+        clusters, services = VirtualClusters(client), YarnServices(client)
+        yield await assembled(clusters, services, settings, context)
+
+
+async def assembled(
+    clusters: Clusters, services: Services, settings: ServiceSettings, context: Context
+) -> ServicesScheduler:
+    """Put the scheduler together, over whatever holds virtual clusters and services."""
     await context.store.migrate(MIGRATIONS)
     rows = Rows(context.store)
-    async with resource_manager.opened(managers) as client:
-        yield ServicesScheduler(
-            Parts(
-                clusters=VirtualClusters(client),
-                rows=rows,
-                attempts=Attempts(Services(client), rows, context, settings),
-                clock=context.clock,
-                look=settings.look,
-            )
-        )
+    attempts = Attempts(services, rows, context, settings)
+    return ServicesScheduler(Parts(clusters, rows, attempts, context.clock, settings.look))

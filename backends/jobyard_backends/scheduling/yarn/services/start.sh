@@ -61,7 +61,11 @@ name=${NM_HOST:-$(hostname)}
 address=$(getent ahostsv4 "$name" | awk '{ print $1; exit }')
 note "started.$task" "${address:-$name} $container"
 
-until fetch "$JOBYARD_FOLDER/go.$task" "$base/.jobyard-go"; do sleep 1; done
+looks=0
+until fetch "$JOBYARD_FOLDER/go.$task" "$base/.jobyard-go"; do
+  looks=$((looks + 1))
+  if [ "$looks" -lt 20 ]; then sleep 0.2; else sleep 2; fi
+done
 {
   IFS= read -r -d '' ports
   IFS= read -r -d '' files
