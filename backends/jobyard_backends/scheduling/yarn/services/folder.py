@@ -36,7 +36,8 @@ class Folder:
         self.path = f"{self._root}/{number}"
 
     async def make(self) -> None:
-        """Make the folder."""
+        """Make the folder, and the user's own, in which YARN keeps the service's files."""
+        await self._storage.mkdirs(f"/user/{self._job.submitter}", as_user=self._actor)
         await self._storage.mkdirs(self.path, mode=_PRIVATE, as_user=self._actor)
 
     async def names(self) -> Sequence[str]:

@@ -52,9 +52,9 @@ def services(service_cluster: Yarn) -> Yarn:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, yarn: Yarn, settings: ServiceSettings | None = None
+    folder: Path, yarn: Yarn, settings: ServiceSettings | None = None, *, port: int = 0
 ) -> AsyncIterator[Gateway]:
-    """Run a gateway whose jobs are services, on a port of its own."""
+    """Run a gateway whose jobs are services, on a port, or on one of its own."""
     chosen = settings or ServiceSettings(look=0.2, lost=3.0, retry_backoff=0.1)
     managers = ResourceManagerSettings(tuple(yarn.addresses), connect=30, answer=60, failover=60)
 
@@ -77,7 +77,7 @@ async def serving(
     await file.write_text(_CONFIGURATION)
     state = anyio.Path(folder) / "state"
     await state.mkdir(exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = create_app(
             load(Path(file), registry, {}),

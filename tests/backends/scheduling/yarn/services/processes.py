@@ -83,11 +83,15 @@ class _Held:
 
 @define
 class ProcessYarn:
-    """Hold services and virtual clusters; ``down`` has it answer nobody."""
+    """Hold services and virtual clusters; ``down`` has it answer nobody.
+
+    ``refuses`` is what it says to every new service, ``room`` how many containers one gets.
+    """
 
     folder: Path
     down: bool = False
     refuses: str | None = None
+    room: int | None = None
     held: dict[str, _Held] = field(factory=dict)
 
     def _answer(self) -> None:
@@ -105,10 +109,11 @@ class ProcessYarn:
         waits = any(part["resource"]["cpus"] > CPUS for part in parts)
         self.held[name] = _Held(document, [], waits)
         if not waits:
+            wanted = [
+                (part, number) for part in parts for number in range(part["number_of_containers"])
+            ]
             self.held[name].containers = [
-                self._run(name, part, number, document)
-                for part in parts
-                for number in range(part["number_of_containers"])
+                self._run(name, part, number, document) for part, number in wanted[: self.room]
             ]
 
     def _run(

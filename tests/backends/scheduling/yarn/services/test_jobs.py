@@ -11,7 +11,9 @@ import anyio
 import pytest
 from anyio import to_thread
 
+from tests.backends.scheduling.yarn.services.conftest import serving
 from tests.gateways import Gateway
+from tests.ports import lasting_ports
 from tests.yarn import Yarn
 
 pytestmark = pytest.mark.anyio
@@ -195,6 +197,21 @@ async def test_ports_and_addresses_of_all_are_in_every_task(gateway: Gateway) ->
     assert f"http:{said[0][1]}" in said[0][2].split(";")
     assert said[0][2] != said[1][2]
     assert said[0][3] == said[1][3] == odd
+
+
+async def test_a_job_goes_on_while_the_gateway_is_away(services: Yarn, tmp_path: Path) -> None:
+    (port,) = lasting_ports(1)
+    flag = tmp_path / "go"
+    command = f"until [ -e {flag} ]; do sleep 0.1; done; exit 4"
+    async with serving(tmp_path, services, port=port) as gateway:
+        await _submit(gateway, "patient", _role(command))
+        before = await gateway.state("admin", "patient", "RUNNING", within=_PATIENCE)
+    await to_thread.run_sync(flag.touch)
+    async with serving(tmp_path, services, port=port) as gateway:
+        status = await _ended(gateway, "patient")
+
+    assert (status["state"], status["appExitCode"]) == ("FAILED", 4)
+    assert (status["appId"], status["retries"]) == (before["appId"], 0)
 
 
 def _held(yarn: Yarn) -> int:
