@@ -105,16 +105,6 @@ class Node:
             self._process.wait(WITHIN)
             self._process = None
 
-    def end(self) -> None:
-        """Have it end in its own way."""
-        self._signal(signal.SIGTERM)
-        if self._process is not None:
-            try:
-                self._process.wait(WITHIN)
-            except subprocess.TimeoutExpired:
-                self.crash()
-            self._process = None
-
     def pause(self) -> None:
         """Let it hold its connections and say nothing."""
         self._signal(signal.SIGSTOP)

@@ -104,6 +104,7 @@ class Yarn:
         self.addresses = [f"http://127.0.0.1:{port}" for port in web]
         self._settings |= self._located()
         self.keepers: list[Node] = []
+        self._node_addresses: list[str] = []
         if services:
             self._add_services()
         self._write_configuration("client", {})
@@ -125,13 +126,23 @@ class Yarn:
         self.wait(self.ready)
 
     def stop(self) -> None:
-        """End everything; NodeManagers end the tasks that they have."""
-        for node in self.node_managers:
+        """End everything, the tasks of applications first: nobody else would."""
+        for node in self.nodes:
             node.resume()
-            node.end()
-        for node in (*self.resource_managers, *self.keepers):
-            node.resume()
+        for number, address in enumerate(self.addresses):
+            if self.state(address) == "ACTIVE":
+                with suppress(OSError, RuntimeError):
+                    self.end_all(number)
+                    self.wait(self._idle)
+        for node in self.nodes:
             node.crash()
+
+    def _idle(self) -> bool:
+        """Tell whether no NodeManager has a task, of which a ResourceManager knows no more."""
+        return not any(
+            node.running and _read(f"{address}/ws/v1/node/containers").get("containers")
+            for node, address in zip(self.node_managers, self._node_addresses, strict=True)
+        )
 
     def ready(self) -> bool:
         """Tell whether the active ResourceManager knows all NodeManagers that run."""
@@ -290,6 +301,7 @@ class Yarn:
                 strict=True,
             )
         }
+        self._node_addresses.append(f"http://{own['yarn.nodemanager.webapp.address']}")
         for kind in ("local", "log"):
             own[f"yarn.nodemanager.{kind}-dirs"] = str(self.folder / f"{name}-{kind}s")
         self._write_configuration(name, own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 8
 """How often a change is made anew where another gateway was faster."""
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+"""Seconds at most before that; how many is drawn, so that no two gateways keep step."""
 
 _FORBIDDEN: Final = 403
 _RETRY_AFTER: Final = 1.0
@@ -229,9 +234,11 @@ class Quotas:
 
     async def _apply(self, plan: Planner) -> None:
         """Make a plan true, from the state that holds when it is."""
-        for _ in range(_ATTEMPTS):
+        for number in range(_ATTEMPTS):
             if await self._applied(await plan(await self.quotas())):
                 return
+            pause = min(_FIRST_PAUSE * 2**number, _LONGEST_PAUSE)
+            await anyio.sleep(random.uniform(0, pause))  # noqa: S311 - it spreads, no more
         message = "The virtual clusters are being changed by others; try again."
         raise UnknownError(message, retry_after=_RETRY_AFTER)
 
