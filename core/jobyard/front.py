@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import logging
 import re
 import secrets
@@ -13,13 +12,13 @@ from itertools import count
 from typing import Any, Final
 
 import anyio
-import anyio.to_thread
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from jobyard import access
 from jobyard.clock import Clock
+from jobyard.coding import VARY, WORTH_IT, coding_for, encoded
 from jobyard.errors import ApiError, BackendError, UnknownError
 from jobyard.resilience import rejected, request_deadline
 from jobyard.routes.dispatch import Dispatcher
@@ -44,8 +43,6 @@ _EXPOSED: Final = (
     b"X-Log-Size, X-Log-Start, X-Request-ID, X-Warning"
 )
 _METHODS: Final = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
-_WORTH_COMPRESSING: Final = 1024
-_LARGE: Final = 64 * 1024
 _BODYLESS: Final = frozenset({204, 304})
 _TEXTUAL: Final = (b"application/json", b"text/")
 _SERVER_ERROR: Final = 500
@@ -196,10 +193,13 @@ def _too_large(status: int, what: str) -> Answer:
 
 async def _send(request: Request, answer: Answer, headers: Headers, send: Send) -> None:
     body = answer.body
-    if _compressible(request, answer):
-        headers += [(b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
-        packed = answer.packed
-        body = await (_compressed(body) if packed is None else packed.gzip(_compressed))
+    if _compressible(answer):
+        headers.append(VARY)
+        coding = coding_for(request.headers.get("accept-encoding", ""), len(body))
+        if coding is not None:
+            headers.append((b"content-encoding", coding.encode()))
+            packed = answer.packed
+            body = await (encoded(coding, body) if packed is None else packed.coded(coding))
     if answer.status not in _BODYLESS:
         headers.append((b"content-length", str(len(body)).encode()))
     sent = b"" if _headless(request) else body
@@ -214,17 +214,9 @@ def _headless(request: Request) -> bool:
     return request.method == "HEAD"
 
 
-def _compressible(request: Request, answer: Answer) -> bool:
-    if len(answer.body) < _WORTH_COMPRESSING:
-        return False
-    if "gzip" not in request.headers.get("accept-encoding", "").replace("gzip;q=0", ""):
+def _compressible(answer: Answer) -> bool:
+    if len(answer.body) < WORTH_IT:
         return False
     kind = next((value for name, value in answer.headers if name == b"content-type"), b"")
-    encoded = any(name == b"content-encoding" for name, _ in answer.headers)
-    return kind.startswith(_TEXTUAL) and not encoded
-
-
-async def _compressed(body: bytes) -> bytes:
-    if len(body) < _LARGE:
-        return gzip.compress(body, 1, mtime=0)
-    return await anyio.to_thread.run_sync(lambda: gzip.compress(body, 1, mtime=0))
+    coded = any(name == b"content-encoding" for name, _ in answer.headers)
+    return kind.startswith(_TEXTUAL) and not coded

@@ -9,15 +9,17 @@ from hashlib import blake2b
 import anyio
 from attrs import define, field
 
-Compress = Callable[[bytes], Awaitable[bytes]]
+from jobyard.coding import Coding, encoded
+
+Encode = Callable[[Coding, bytes], Awaitable[bytes]]
 
 
 @define(eq=False)
 class Packed:
-    """Hold a body, and its compressed form from when somebody asked for it."""
+    """Hold a body, and its forms in content codings from when somebody asked for them."""
 
     body: bytes = field(repr=False)
-    _gzip: bytes | None = field(default=None, init=False, repr=False)
+    _coded: dict[Coding, bytes] = field(factory=dict, init=False, repr=False)
     _digest: str | None = field(default=None, init=False, repr=False)
     _lock: anyio.Lock = field(factory=anyio.Lock, init=False, repr=False)
 
@@ -28,13 +30,15 @@ class Packed:
             self._digest = blake2b(self.body, digest_size=12).hexdigest()
         return self._digest
 
-    async def gzip(self, compress: Compress) -> bytes:
-        """Give the compressed body; of many who ask at once, one has it made."""
-        if self._gzip is None:
+    async def coded(self, coding: Coding, encode: Encode = encoded) -> bytes:
+        """Give the body in a coding; of many who ask at once, one has it made."""
+        known = self._coded.get(coding)
+        if known is None:
             async with self._lock:
-                if self._gzip is None:
-                    self._gzip = await compress(self.body)
-        return self._gzip
+                known = self._coded.get(coding)
+                if known is None:
+                    known = self._coded[coding] = await encode(coding, self.body)
+        return known
 
 
 @define(eq=False)
