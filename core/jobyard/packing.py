@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
 from hashlib import blake2b
+from typing import Generic, TypeVar
 
 import anyio
 from attrs import define, field
 
 from jobyard.coding import Coding, encoded
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 Encode = Callable[[Coding, bytes], Awaitable[bytes]]
 
@@ -42,21 +47,62 @@ class Packed:
 
 
 @define(eq=False)
-class Forms:
-    """Hold the bodies that are made of one answer, each under what it depends on beside.
+class Forms(Generic[K, T]):
+    """Hold what is made of one answer, each under what it depends on beside.
 
-    ``most`` of them are kept, and none of more than ``largest`` bytes; the others are made anew.
+    ``most`` of them are kept, of ``room`` bytes together by their ``size``; the others are made
+    anew.
     """
 
     most: int = 64
-    largest: int = sys.maxsize
-    _made: dict[str | None, Packed] = field(factory=dict, init=False, repr=False)
+    room: int = sys.maxsize
+    size: Callable[[T], int] = field(default=lambda _: 0)
+    _made: dict[K, T] = field(factory=dict, init=False, repr=False)
 
-    def get(self, key: str | None, encode: Callable[[], bytes]) -> Packed:
-        """Give a body, made when it is first wanted."""
+    def known(self, key: K) -> T | None:
+        """Give what was made, if it is kept."""
+        return self._made.get(key)
+
+    def keep(self, key: K, made: T) -> T:
+        """Keep what was made, where there is room, and give it."""
+        size = self.size(made)
+        if len(self._made) < self.most and size <= self.room:
+            self._made[key] = made
+            self.room -= size
+        return made
+
+    def get(self, key: K, make: Callable[[], T]) -> T:
+        """Give what is kept, or what is made now."""
         known = self._made.get(key)
-        if known is None:
-            known = Packed(encode())
-            if len(self._made) < self.most and len(known.body) <= self.largest:
-                self._made[key] = known
-        return known
+        return self.keep(key, make()) if known is None else known
+
+
+@define(eq=False)
+class Shelf(Generic[K, T]):
+    """Hold what was used last, ``room`` bytes of it together by its ``size``.
+
+    Each was made of some value; it is made anew when its value is another.
+    """
+
+    room: int
+    size: Callable[[T], int]
+    _used: int = field(default=0, init=False)
+    _held: OrderedDict[K, tuple[object, T]] = field(factory=OrderedDict, init=False, repr=False)
+
+    def get(self, key: K, value: object, make: Callable[[], T]) -> T:
+        """Give what was made of this very value, or make it."""
+        known = self._held.get(key)
+        if known is not None:
+            if known[0] is value:
+                self._held.move_to_end(key)
+                return known[1]
+            self._drop(key)
+        made = make()
+        self._held[key] = (value, made)
+        self._used += self.size(made)
+        while self._used > self.room:
+            self._drop(next(iter(self._held)))
+        return made
+
+    def _drop(self, key: K) -> None:
+        self._used -= self.size(self._held.pop(key)[1])

@@ -16,6 +16,7 @@ from jobyard.routes.endpoint import Endpoint
 from jobyard.routes.files import FileRoutes
 from jobyard.routes.index import IndexRoutes
 from jobyard.routes.job_documents import JobDocumentRoutes
+from jobyard.routes.job_lists import JobListRoutes
 from jobyard.routes.jobs import JobRoutes
 from jobyard.routes.logs import LogRoutes
 from jobyard.routes.operations import BackendInfo, OperationRoutes, Policy
@@ -86,7 +87,8 @@ def _jobs(gateway: Gateway) -> tuple[Endpoint, ...]:
         anonymous=server.anonymous_logs,
         legacy=legacy,
     )
-    groups = (submissions, jobs, documents, logs)
+    lists = JobListRoutes(board=gateway.board, addresses=addresses)
+    groups = (submissions, lists, jobs, documents, logs)
     return tuple(endpoint for group in groups for endpoint in group.endpoints())
 
 

@@ -160,7 +160,7 @@ class Dispatcher:
         endpoint = match.endpoint
         caller = await self._caller(request, endpoint.access) if endpoint.identified else None
         if endpoint.rooted:
-            _check_names(request, match.path)
+            _check_names(request, match)
         call = Call(request=request, path=match.path, caller=caller, read_body=self._read_body)
         return await endpoint.handler(call)
 
@@ -178,14 +178,16 @@ class Dispatcher:
             return None
 
 
-def _check_names(request: Request, path: Mapping[str, str]) -> None:
+def _check_names(request: Request, match: Match) -> None:
     raw = request.scope.get("query_string", b"")
     problems = _bad_percent(raw)
-    username = path.get("username")
+    username = match.path.get("username")
     if username is not None and not is_username(username):
         problems.append(_bad_username("username", username))
     if raw:
         problems += _bad_query(request)
+        if match.endpoint.check is not None:
+            problems += match.endpoint.check(request.query_params)
     if problems:
         raise InvalidParameters(problems)
 

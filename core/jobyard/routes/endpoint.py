@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 from attrs import field, frozen
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from jobyard.domain.identity import Actor
-from jobyard.errors import ApiError, ForbiddenUser, UnauthorizedUser
+from jobyard.errors import ApiError, ForbiddenUser, Problem, UnauthorizedUser
 from jobyard.packing import Packed
 
 if TYPE_CHECKING:
@@ -122,12 +123,16 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 @frozen
 class QueryParameter:
-    """Document one query parameter; ``schema`` is a JSON Schema."""
+    """Document one query parameter; ``schema`` is a JSON Schema, of one value where there may be more.
+
+    A ``repeatable`` one comes once for each value, a ``listed`` one has them between commas.
+    """
 
     name: str
     doc: str
     schema: Mapping[str, object] = {"type": "string"}
     repeatable: bool = False
+    listed: bool = False
 
 
 @frozen
@@ -172,6 +177,8 @@ class Endpoint:
     access: Access = Access.TOKEN
     body: Schema[object] | None = None
     query: tuple[QueryParameter, ...] = ()
+    check: Callable[[QueryParams], Sequence[Problem]] | None = None
+    """Finds everything that is wrong with a query, so that all of it is told at once."""
     success: tuple[Success, ...] = ()
     errors: tuple[type[ApiError], ...] = ()
     rooted: bool = True

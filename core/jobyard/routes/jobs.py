@@ -1,15 +1,20 @@
-"""Lists and details of jobs, start, stop and delete (contract, section 4)."""
+"""Details of jobs, start, stop and delete (contract, section 4)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
+from attrs import frozen
+from starlette.datastructures import QueryParams
 
 from jobyard.domain.exits import exit_messages, exit_spec
+from jobyard.domain.job import FrameworkName
 from jobyard.domain.status import JobStatus
 from jobyard.errors import ForbiddenUser, InvalidParameters, NoJob, Problem
-from jobyard.packing import Packed
+from jobyard.packing import Packed, Shelf
+from jobyard.routes import task_pages
 from jobyard.routes.address import Addresses
 from jobyard.routes.conditional import tagged
 from jobyard.routes.endpoint import (
@@ -21,14 +26,19 @@ from jobyard.routes.endpoint import (
     Success,
     message_answer,
 )
+from jobyard.routes.job_lists import LINK
 from jobyard.routes.job_names import BOTH, found, named
+from jobyard.routes.queries import next_link
 from jobyard.services.board import Board
 from jobyard.services.lifecycle import Lifecycle
-from jobyard.wire.answer_schemas import JobDetail, JobItem, Message
+from jobyard.wire.answer_schemas import JobDetail, Message
 from jobyard.wire.answers import job_detail
 from jobyard.wire.requests import EXECUTION_REQUEST
 
 _LARGEST_ATTEMPT: Final = 10
+_ROOM: Final = 32 * 1024 * 1024
+"""Bytes of encoded details that are kept."""
+
 ATTEMPT: Final = QueryParameter(
     "attempt", "Which attempt, from 0; the last without it.", {"type": "integer", "minimum": 0}
 )
@@ -40,13 +50,32 @@ def attempt_of(call: Call) -> int | None:
     Raises:
         InvalidParameters: It is no attempt's number.
     """
-    text = call.request.query_params.get("attempt")
+    attempt, problems = _attempt(call.request.query_params.get("attempt"))
+    if problems:
+        raise InvalidParameters(problems)
+    return attempt
+
+
+def _attempt(text: str | None) -> tuple[int | None, Sequence[Problem]]:
     if text is None:
-        return None
+        return None, ()
     if not text.isdecimal() or not text.isascii() or len(text) > _LARGEST_ATTEMPT:
         message = f"{text[:80]!r} is no attempt; a number from 0 is expected"
-        raise InvalidParameters([Problem("attempt", message)])
-    return int(text)
+        return None, [Problem("attempt", message)]
+    return int(text), ()
+
+
+def _problems(query: QueryParams) -> Sequence[Problem]:
+    return (*_attempt(query.get("attempt"))[1], *task_pages.read(query)[1])
+
+
+@frozen
+class _Page:
+    packed: Packed
+    end: task_pages.Place | None
+
+
+_Asked = tuple[FrameworkName, int | None, str, task_pages.TaskQuery]
 
 
 class JobRoutes:
@@ -59,27 +88,14 @@ class JobRoutes:
         self._lifecycle = lifecycle
         self._addresses = addresses
         self._legacy = legacy
+        self._pages = Shelf[_Asked, _Page](_ROOM, size=lambda page: len(page.packed.body))
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Give the routes."""
         return (
-            *(self._list(path) for path in ("/jobs", "/user/{username}/jobs")),
             *(self._read(path) for path in BOTH),
             *(self._execution(path) for path in BOTH),
             *(self._removal(path) for path in BOTH),
-        )
-
-    def _list(self, path: str) -> Endpoint:
-        return Endpoint(
-            method="GET",
-            path=path,
-            handler=self.list,
-            summary="List jobs, newest first",
-            tag="jobs",
-            access=Access.READ,
-            query=(QueryParameter("username", "Only the jobs that this user submitted."),),
-            success=(Success(200, "The jobs.", JobItem, many=True),),
-            conditional=True,
         )
 
     def _read(self, path: str) -> Endpoint:
@@ -90,8 +106,9 @@ class JobRoutes:
             summary="Show one job whole",
             tag="jobs",
             access=Access.READ,
-            query=(ATTEMPT,),
-            success=(Success(200, "The job.", JobDetail),),
+            query=(ATTEMPT, *task_pages.PARAMETERS),
+            check=_problems,
+            success=(Success(200, "The job.", JobDetail, headers=(LINK,)),),
             conditional=True,
             errors=(NoJob,),
         )
@@ -119,26 +136,30 @@ class JobRoutes:
             errors=(NoJob, ForbiddenUser),
         )
 
-    async def list(self, call: Call) -> Answer:
-        """Answer the jobs of all, or of one submitter (S, R)."""
-        asked = (call.path.get("username"), call.request.query_params.get("username"))
-        submitters = {each for each in asked if each is not None}
-        view = await self._board.view()
-        if len(submitters) > 1:
-            return tagged(call.request, Packed(b"[]"), stale=view.stale)
-        username = next(iter(submitters), None)
-        tag = view.version if username is None else f"{view.version}.{username}"
-        return tagged(call.request, view.packed(username), tag=tag, stale=view.stale)
-
     async def read(self, call: Call) -> Answer:
-        """Answer one job's detail (S)."""
+        """Answer one job's detail (S), or some of its tasks (N)."""
         asked = named(call, legacy=self._legacy)
-        detail = await self._board.detail(asked.name, attempt_of(call))
+        attempt = attempt_of(call)
+        detail = await self._board.detail(asked.name, attempt)
         if detail is None:
             raise NoJob(asked.shown)
+        query, _ = task_pages.read(call.request.query_params)
         base_url = self._addresses.base_url(call.request)
-        packed = detail.forms.get(base_url, lambda: _encoded(detail.status, base_url))
-        return tagged(call.request, packed, stale=detail.stale)
+        page = self._pages.get(
+            (asked.name, attempt, base_url, query),
+            detail.status,
+            lambda: _page(detail.status, query, base_url),
+        )
+        if page.end is None:
+            return tagged(call.request, page.packed, stale=detail.stale)
+        cursor = task_pages.cursor(page.end)
+        return tagged(
+            call.request,
+            page.packed,
+            tag=f"{page.packed.digest}.more",
+            stale=detail.stale,
+            headers=(next_link(call.request, base_url, "taskCursor", cursor),),
+        )
 
     async def execute(self, call: Call) -> Answer:
         """Set a job's execution type (S)."""
@@ -154,6 +175,11 @@ class JobRoutes:
         job = await found(self._board, asked)
         await self._lifecycle.delete(call.user, job, asked.shown)
         return message_answer(f"deleted job {asked.shown} successfully", 202)
+
+
+def _page(status: JobStatus, query: task_pages.TaskQuery, base_url: str) -> _Page:
+    chosen, end = task_pages.paged(status, query)
+    return _Page(Packed(_encoded(chosen, base_url)), end)
 
 
 def _encoded(status: JobStatus, base_url: str) -> bytes:

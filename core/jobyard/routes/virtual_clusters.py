@@ -17,6 +17,7 @@ from jobyard.errors import (
     Problem,
     RemoveRunningVirtualCluster,
 )
+from jobyard.packing import Packed
 from jobyard.routes.conditional import tagged
 from jobyard.routes.endpoint import (
     Access,
@@ -111,7 +112,7 @@ class VirtualClusterRoutes:
         """Answer all virtual clusters by name (S)."""
         view = await self._quotas.view()
         return tagged(
-            call.request, view.forms.get(None, lambda: _all(view.state)), stale=view.stale
+            call.request, view.forms.get(None, lambda: Packed(_all(view.state))), stale=view.stale
         )
 
     async def read(self, call: Call) -> Answer:
@@ -121,7 +122,9 @@ class VirtualClusterRoutes:
         cluster = view.state.get(name)
         if cluster is None:
             raise NoVirtualCluster(name)
-        packed = view.forms.get(name, lambda: orjson.dumps(answers.virtual_cluster(cluster)))
+        packed = view.forms.get(
+            name, lambda: Packed(orjson.dumps(answers.virtual_cluster(cluster)))
+        )
         return tagged(call.request, packed, stale=view.stale)
 
     async def update(self, call: Call) -> Answer:

@@ -11,78 +11,45 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import anyio
-import orjson
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from jobyard.clock import Clock
 from jobyard.domain.job import FrameworkName
 from jobyard.domain.states import JobState
 from jobyard.domain.status import JobStatus, JobSummary
 from jobyard.errors import BackendError, NotFound, UnknownError
-from jobyard.packing import Forms, Packed
 from jobyard.resilience import Guarded, rejected
 from jobyard.seams.observer import JobChanged
 from jobyard.seams.scheduling import Scheduler, Snapshot
+from jobyard.services.listing import View
 from jobyard.services.memory import Changes, Memory
 from jobyard.services.observers import Observers
+from jobyard.services.ordering import Key, Order
 from jobyard.services.overlay import Overlay
-from jobyard.wire.answers import job_item
+from jobyard.services.roster import Change, Roster
 
 _REMEMBERED_DETAILS: Final = 256
 _KEPT_EVENTS: Final = 10_000
 """Changes that wait for slow observers at most; the oldest are given up first."""
 
-
-def _detail_forms() -> Forms:
-    return Forms(most=4, largest=256 * 1024)
-
-
 _Attempt = tuple[FrameworkName, int | None]
 
 
 @frozen
-class View:
-    """Be all jobs at one version, newest first; ``stale`` when the cluster does not answer."""
-
-    version: str
-    jobs: tuple[JobSummary, ...]
-    stale: bool = False
-    by_name: dict[FrameworkName, JobSummary] = field(factory=dict, repr=False)
-    items: tuple[bytes, ...] = field(default=(), repr=False)
-    forms: Forms = field(factory=Forms, repr=False, eq=False)
-
-    def packed(self, username: str | None = None) -> Packed:
-        """Give the JSON array of the jobs, or of those of one submitter.
-
-        It is made once, for all who read this version.
-        """
-        return self.forms.get(username, lambda: b"[" + b",".join(self._items_of(username)) + b"]")
-
-    def _items_of(self, username: str | None) -> Iterable[bytes]:
-        if username is None:
-            return self.items
-        pairs = zip(self.jobs, self.items, strict=True)
-        return (item for job, item in pairs if job.username == username)
-
-
-@frozen
 class Detail:
-    """Be one job whole; ``stale`` when the cluster does not answer.
-
-    ``forms`` are its encoded forms, one for each address by which callers know the gateway.
-    """
+    """Be one job whole; ``stale`` when the cluster does not answer."""
 
     status: JobStatus
     stale: bool = False
-    forms: Forms = field(factory=_detail_forms, repr=False, eq=False)
 
 
-def _newest_first(jobs: Iterable[JobSummary]) -> tuple[JobSummary, ...]:
-    return tuple(sorted(jobs, key=lambda job: (-(job.created_at or 0), str(job.name))))
+def _place(change: Change) -> Key:
+    entry = change.now or change.was
+    return () if entry is None else Order.NEWEST.key(entry.job)
 
 
 class Board:
@@ -116,8 +83,8 @@ class Board:
         self._era = secrets.token_hex(4)
         self._versions = 0
         self._events: deque[JobChanged] = deque(maxlen=_KEPT_EVENTS)
-        self._encoded: dict[FrameworkName, tuple[JobSummary, bytes]] = {}
         self.overlay: Final = Overlay()
+        self._roster = Roster(self.overlay)
 
     def touch(self) -> None:
         """Say that something changed in the cluster: the next reader asks it."""
@@ -138,7 +105,9 @@ class Board:
 
     async def find(self, name: FrameworkName) -> JobSummary | None:
         """Give one job's summary, or ``None``."""
-        return (await self.view()).by_name.get(name)
+        await self.view()
+        entry = self._roster.entries.get(name)
+        return None if entry is None else entry.job
 
     async def detail(self, name: FrameworkName, attempt: int | None = None) -> Detail | None:
         """Give one job whole, or ``None`` where there is none."""
@@ -169,11 +138,12 @@ class Board:
 
     async def _poll(self) -> Snapshot[JobSummary]:
         try:
-            return await self._scheduling.call(
+            snapshot = await self._scheduling.call(
                 "jobs", lambda scheduler: scheduler.jobs(), idempotent=True
             )
         except BackendError as error:
             raise rejected(error) from error
+        return await self._roster.recognised(snapshot)
 
     async def _ask(self, name: FrameworkName, attempt: int | None) -> Detail:
         try:
@@ -189,29 +159,20 @@ class Board:
     def _seen(self, snapshot: Snapshot[JobSummary]) -> View:
         """Give the view, made anew where the cluster or this gateway has something new."""
         basis = (snapshot.version, self.overlay.revision)
-        if self._view is None or basis != self._basis:
-            before, self._view = self._view, self._build(snapshot)
-            self._basis = basis
-            self._note_changes(before, self._view)
+        known = self._view
+        if known is not None and basis == self._basis:
+            return known
+        self._basis = basis
+        changes = self._roster.take(snapshot)
+        if changes:
+            self._settle_details()
+        if known is not None:
+            self._note_changes(changes)
+            if not any(change.listed for change in changes):
+                return known
+        self._versions += 1
+        self._view = View(f"{self._era}.{self._versions}", self._roster.orders)
         return self._view
-
-    def _build(self, snapshot: Snapshot[JobSummary]) -> View:
-        seen = self.overlay.apply(snapshot.items, complete=snapshot.complete)
-        jobs = _newest_first(seen)
-        by_name = {job.name: job for job in jobs}
-        self._encoded = {job.name: (job, self._encode(job)) for job in jobs}
-        items = tuple(self._encoded[job.name][1] for job in jobs)
-        if self._view is None or items != self._view.items:
-            self._versions += 1
-        self._settle_details(by_name)
-        return View(f"{self._era}.{self._versions}", jobs, by_name=by_name, items=items)
-
-    def _encode(self, job: JobSummary) -> bytes:
-        known = self._encoded.get(job.name)
-        if known is not None and (known[0] is job or known[0] == job):
-            return known[1]
-        # What orjson returns holds far more memory than its length.
-        return bytes(memoryview(orjson.dumps(job_item(job))))
 
     def _only_here(self, name: FrameworkName, attempt: int | None) -> Detail | None:
         known = self.overlay.find(name)
@@ -226,28 +187,29 @@ class Board:
             return detail
         return Detail(evolve(detail.status, summary=seen), stale=detail.stale)
 
-    def _settle_details(self, jobs: Mapping[FrameworkName, JobSummary]) -> None:
+    def _settle_details(self) -> None:
         """Forget the details of jobs that are no more, or have a successor of their name.
 
         What a list shows otherwise by now is asked for anew: the two tell the same.
         """
+        entries = self._roster.entries
 
         def gone(key: _Attempt, detail: Detail) -> bool:
-            job = jobs.get(key[0])
-            return job is None or job.submission != detail.status.summary.submission
+            entry = entries.get(key[0])
+            return entry is None or entry.job.submission != detail.status.summary.submission
 
         def old(key: _Attempt, detail: Detail) -> bool:
-            return jobs.get(key[0]) != detail.status.summary
+            entry = entries.get(key[0])
+            return entry is None or entry.job != detail.status.summary
 
         self._details.forget(gone)
         self._details.doubt(old)
 
-    def _note_changes(self, before: View | None, after: View) -> None:
+    def _note_changes(self, changes: Iterable[Change]) -> None:
         """Note, for the observers, whose state is another; telling them may take long."""
-        if not self._observers or before is None:
+        if not self._observers:
             return
-        for job in after.jobs:
-            known = before.by_name.get(job.name)
-            was: JobState | None = None if known is None else known.state
-            if was is not job.state:
-                self._events.append(JobChanged(was, job))
+        for change in sorted(changes, key=_place):
+            was: JobState | None = None if change.was is None else change.was.job.state
+            if change.now is not None and was is not change.now.job.state:
+                self._events.append(JobChanged(was, change.now.job))

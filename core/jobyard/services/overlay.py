@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from attrs import evolve
 
@@ -26,11 +26,12 @@ class Overlay:
         self._removed: dict[_Incarnation, int | None] = {}
         self._wanted: dict[_Incarnation, ExecutionType] = {}
         self._elsewhere: dict[FrameworkName, JobSummary] = {}
+        self._touched: set[FrameworkName] = set()
 
     def added(self, job: JobSummary) -> None:
         """Show a job that was accepted."""
         self._added[job.name] = job
-        self.revision += 1
+        self._touch(job.name)
 
     def removed(
         self,
@@ -44,22 +45,22 @@ class Overlay:
         """
         self._forget(name, submission)
         self._removed[name, submission] = created_at
-        self.revision += 1
+        self._touch(name)
 
     def undone(self, name: FrameworkName, submission: SubmissionId) -> None:
         """Stop showing a job that was not accepted after all."""
         if self._forget(name, submission):
-            self.revision += 1
+            self._touch(name)
 
     def wanted(self, job: JobSummary, kind: ExecutionType) -> None:
         """Show the execution type that was asked for."""
         self._wanted[job.name, job.submission] = kind
-        self.revision += 1
+        self._touch(job.name)
 
     def elsewhere(self, jobs: Iterable[JobSummary]) -> None:
         """Show the jobs that another scheduler was given before: they can be read alone."""
-        self._elsewhere = {job.name: job for job in jobs}
-        self.revision += 1
+        before, self._elsewhere = self._elsewhere, {job.name: job for job in jobs}
+        self._touch(*before, *self._elsewhere)
 
     def find(self, name: FrameworkName) -> JobSummary | None:
         """Give a job that the cluster does not show yet, or another cluster has."""
@@ -80,37 +81,49 @@ class Overlay:
             return self.find(job.name)
         return self._as_wanted(job)
 
-    def apply(self, jobs: Iterable[JobSummary], *, complete: bool = True) -> list[JobSummary]:
-        """Lay this over what the cluster shows, and drop what it shows by itself now.
+    def seen(self, name: FrameworkName, shown: JobSummary | None) -> JobSummary | None:
+        """Give what is to be seen under a name, where the cluster shows this or nothing."""
+        return self.find(name) if shown is None else self.over(shown)
 
-        ``complete`` is false where the cluster could not show everything: what it does not show
-        may still be there then.
+    def settle(
+        self, shown: Mapping[FrameworkName, JobSummary], *, complete: bool = True
+    ) -> set[FrameworkName]:
+        """Drop what the cluster shows by itself now, and give the names that may look otherwise.
+
+        They are those of which something is or was known here since the last call. ``complete``
+        is false where the cluster could not show everything: what it does not show may still be
+        there then.
         """
-        shown = {job.name: job for job in jobs}
-        self._settle(shown, complete=complete)
-        visible = {name: seen for name, job in shown.items() if (seen := self.over(job))}
-        for name in (*self._added, *self._elsewhere):
-            if name not in visible and (job := self.find(name)) is not None:
-                visible[name] = job
-        return list(visible.values())
+        names = {*self._touched, *self._added}
+        names.update(name for name, _ in (*self._removed, *self._wanted))
+        self._touched.clear()
+        self._settle_added(shown)
+        self._settle_removed(shown, complete=complete)
+        self._settle_wanted(shown, complete=complete)
+        return names
 
-    def _settle(self, shown: dict[FrameworkName, JobSummary], *, complete: bool) -> None:
+    def _settle_added(self, shown: Mapping[FrameworkName, JobSummary]) -> None:
         for name, job in list(self._added.items()):
             if name in shown and self._is_shown(job, shown[name]):
                 del self._added[name]
-        incarnations = {(job.name, job.submission): job for job in shown.values()}
-        if complete:
-            still = {key for key, job in incarnations.items() if self._hides(job)}
-            self._removed = {key: at for key, at in self._removed.items() if key in still}
-        for key, kind in list(self._wanted.items()):
-            name, submission = key
-            waiting = self._added.get(name)
-            if key in incarnations:
-                settled = incarnations[key].execution_type is kind
+
+    def _settle_removed(self, shown: Mapping[FrameworkName, JobSummary], *, complete: bool) -> None:
+        if not complete:
+            return
+        for name, submission in list(self._removed):
+            job = shown.get(name)
+            if job is None or job.submission != submission or not self._hides(job):
+                del self._removed[name, submission]
+
+    def _settle_wanted(self, shown: Mapping[FrameworkName, JobSummary], *, complete: bool) -> None:
+        for (name, submission), kind in list(self._wanted.items()):
+            job, waiting = shown.get(name), self._added.get(name)
+            if job is not None and job.submission == submission:
+                settled = job.execution_type is kind
             else:
                 settled = complete and (waiting is None or waiting.submission != submission)
             if settled:
-                del self._wanted[key]
+                del self._wanted[name, submission]
 
     def _is_shown(self, job: JobSummary, by: JobSummary) -> bool:
         """Tell whether what the cluster shows is the job, and not an older one of its name."""
@@ -122,6 +135,10 @@ class Overlay:
         if key not in self._removed:
             return False
         return job.submission is not None or self._removed[key] in (None, job.created_at)
+
+    def _touch(self, *names: FrameworkName) -> None:
+        self._touched.update(names)
+        self.revision += 1
 
     def _forget(self, name: FrameworkName, submission: SubmissionId | None) -> bool:
         self._wanted.pop((name, submission), None)

@@ -29,7 +29,7 @@ from jobyard.errors import (
     RemoveRunningVirtualCluster,
     UnknownError,
 )
-from jobyard.packing import Forms
+from jobyard.packing import Forms, Packed
 from jobyard.resilience import Guarded, rejected, request_deadline
 from jobyard.seams.context import Store
 from jobyard.seams.scheduling import Scheduler
@@ -61,7 +61,7 @@ class Grantees(Protocol):
         ...
 
 
-def _forms() -> Forms:
+def _forms() -> Forms[str | None, Packed]:
     return Forms(most=256)
 
 
@@ -74,7 +74,7 @@ class QuotaView:
 
     state: QuotaState
     stale: bool = False
-    forms: Forms = field(factory=_forms, repr=False, eq=False)
+    forms: Forms[str | None, Packed] = field(factory=_forms, repr=False, eq=False)
 
 
 class Quotas:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from jobyard.domain.identity import USERNAME_PATTERN
@@ -176,14 +176,17 @@ def _path_parameters(endpoint: Endpoint) -> list[Document]:
 
 
 def _query(parameter: QueryParameter) -> Document:
-    schema: Mapping[str, object] = parameter.schema
-    if parameter.repeatable:
-        schema = {"type": "array", "items": dict(schema)}
+    schema = dict(parameter.schema)
+    if parameter.repeatable or parameter.listed:
+        schema = {"type": "array", "items": schema}
+    if parameter.listed:
+        schema |= {"minItems": 1}
     return {
         "name": parameter.name,
         "in": "query",
         "description": parameter.doc,
-        "schema": dict(schema),
+        "schema": schema,
+        **({"style": "form", "explode": False} if parameter.listed else {}),
     }
 
 

@@ -14,8 +14,10 @@ from jobyard.resilience import Guarded
 from jobyard.seams.observer import JobChanged
 from jobyard.seams.scheduling import Scheduler, Snapshot
 from jobyard.services.board import Board
+from jobyard.services.listing import Query
 from jobyard.services.observers import Observer, Observers
 from jobyard.services.overlay import Overlay
+from jobyard.services.selection import Selection
 from jobyard.testing.unsupported import UnsupportedScheduler
 from tests.databases import HandClock
 
@@ -88,8 +90,9 @@ async def test_lists_are_newest_first_and_select_by_submitter() -> None:
     cluster = Cluster(summary("a", at=1), summary("b", at=3), summary("c", at=2, user="bob"))
     view = await board(cluster, HandClock(100.0)).view()
 
-    everybody = [item["name"] for item in orjson.loads(view.packed().body)]
-    alice = [item["name"] for item in orjson.loads(view.packed("alice").body)]
+    everybody = [item["name"] for item in orjson.loads(view.whole().body)]
+    page = await view.page(Query(Selection(username="alice")))
+    alice = [item["name"] for item in orjson.loads(page.packed.body)]
 
     assert everybody == ["b", "c", "a"]
     assert alice == ["b", "a"]
@@ -179,13 +182,13 @@ async def test_the_version_changes_with_the_overlay_and_not_with_a_touch() -> No
     target.overlay.added(summary("y"))
     second = await target.view()
     assert second.version != first.version
-    assert second.packed().body != first.packed().body
+    assert second.whole().body != first.whole().body
 
     cluster.show(summary("x"), summary("y"))
     clock.seconds += 2
     third = await target.view()
     assert third.version == second.version
-    assert third.packed().body == second.packed().body
+    assert third.whole().body == second.whole().body
 
     target.overlay.undone(FrameworkName("alice", "z"), SubmissionId("s9"))
     assert (await target.view()).version == third.version
@@ -311,20 +314,27 @@ async def test_slow_observers_hold_up_no_reader() -> None:
     assert heard == ["x"]
 
 
+def applied(overlay: Overlay, jobs: list[JobSummary], *, complete: bool = True) -> list[JobSummary]:
+    """Give what is to be seen of what a cluster shows."""
+    shown = {job.name: job for job in jobs}
+    names = sorted({*shown, *overlay.settle(shown, complete=complete)})
+    return [job for name in names if (job := overlay.seen(name, shown.get(name)))]
+
+
 def test_the_overlay_forgets_what_the_cluster_shows_by_itself() -> None:
     overlay, job = Overlay(), summary("x")
     overlay.added(job)
 
-    assert overlay.apply([job]) == [job]
-    assert overlay.apply([]) == []
+    assert applied(overlay, [job]) == [job]
+    assert applied(overlay, []) == []
 
 
 def test_an_incomplete_list_makes_nothing_of_what_it_lacks() -> None:
     overlay, job = Overlay(), summary("x")
     overlay.removed(job.name, job.submission)
 
-    assert overlay.apply([], complete=False) == []
-    assert overlay.apply([job]) == []
+    assert applied(overlay, [], complete=False) == []
+    assert applied(overlay, [job]) == []
 
 
 def test_a_job_that_is_not_shown_yet_can_be_stopped() -> None:
@@ -332,8 +342,8 @@ def test_a_job_that_is_not_shown_yet_can_be_stopped() -> None:
     overlay.added(job)
     overlay.wanted(job, ExecutionType.STOP)
 
-    assert [each.execution_type for each in overlay.apply([])] == [ExecutionType.STOP]
-    assert [each.execution_type for each in overlay.apply([job])] == [ExecutionType.STOP]
+    assert [each.execution_type for each in applied(overlay, [])] == [ExecutionType.STOP]
+    assert [each.execution_type for each in applied(overlay, [job])] == [ExecutionType.STOP]
 
 
 def test_what_was_asked_for_is_forgotten_when_the_cluster_shows_it() -> None:
@@ -341,6 +351,6 @@ def test_what_was_asked_for_is_forgotten_when_the_cluster_shows_it() -> None:
     stopped = evolve(job, execution_type=ExecutionType.STOP)
     overlay.wanted(job, ExecutionType.STOP)
 
-    assert overlay.apply([job]) == [stopped]
-    assert overlay.apply([stopped]) == [stopped]
-    assert overlay.apply([job]) == [job]
+    assert applied(overlay, [job]) == [stopped]
+    assert applied(overlay, [stopped]) == [stopped]
+    assert applied(overlay, [job]) == [job]
