@@ -31,7 +31,7 @@ def is_job_name(text: str) -> bool:
     return _JOB_NAME.fullmatch(text) is not None
 
 
-@frozen(order=True)
+@frozen(order=True, weakref_slot=False)
 class FrameworkName:
     """Be the full name of a job: ``namespace~job``, or ``job`` alone for a legacy one."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from attrs import evolve
 
 from jobyard.domain.job import FrameworkName, SubmissionId
 from jobyard.domain.states import ExecutionType
 from jobyard.domain.status import JobSummary
+
+Shown = Callable[[FrameworkName], JobSummary | None]
+"""Give what the cluster shows under a name."""
 
 _Incarnation = tuple[FrameworkName, SubmissionId | None]
 
@@ -85,9 +88,7 @@ class Overlay:
         """Give what is to be seen under a name, where the cluster shows this or nothing."""
         return self.find(name) if shown is None else self.over(shown)
 
-    def settle(
-        self, shown: Mapping[FrameworkName, JobSummary], *, complete: bool = True
-    ) -> set[FrameworkName]:
+    def settle(self, shown: Shown, *, complete: bool = True) -> set[FrameworkName]:
         """Drop what the cluster shows by itself now, and give the names that may look otherwise.
 
         They are those of which something is or was known here since the last call. ``complete``
@@ -102,22 +103,23 @@ class Overlay:
         self._settle_wanted(shown, complete=complete)
         return names
 
-    def _settle_added(self, shown: Mapping[FrameworkName, JobSummary]) -> None:
+    def _settle_added(self, shown: Shown) -> None:
         for name, job in list(self._added.items()):
-            if name in shown and self._is_shown(job, shown[name]):
+            by = shown(name)
+            if by is not None and self._is_shown(job, by):
                 del self._added[name]
 
-    def _settle_removed(self, shown: Mapping[FrameworkName, JobSummary], *, complete: bool) -> None:
+    def _settle_removed(self, shown: Shown, *, complete: bool) -> None:
         if not complete:
             return
         for name, submission in list(self._removed):
-            job = shown.get(name)
+            job = shown(name)
             if job is None or job.submission != submission or not self._hides(job):
                 del self._removed[name, submission]
 
-    def _settle_wanted(self, shown: Mapping[FrameworkName, JobSummary], *, complete: bool) -> None:
+    def _settle_wanted(self, shown: Shown, *, complete: bool) -> None:
         for (name, submission), kind in list(self._wanted.items()):
-            job, waiting = shown.get(name), self._added.get(name)
+            job, waiting = shown(name), self._added.get(name)
             if job is not None and job.submission == submission:
                 settled = job.execution_type is kind
             else:

@@ -7,7 +7,7 @@ under their name, a few at a time, and where they are equal, the object of befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress
 from operator import is_not
 from typing import Final, TypeVar
@@ -69,9 +69,11 @@ class Roster:
         self._overlay = overlay
         self._encode = encode
         self._items: tuple[JobSummary, ...] = ()
-        self._shown: dict[FrameworkName, JobSummary] = {}
         self._ahead: dict[FrameworkName, Entry] = {}
-        self.entries: Final[dict[FrameworkName, Entry]] = {}
+        self._apart: dict[FrameworkName, JobSummary | None] = {}
+        """What the cluster shows, where that is not what is seen; all else is in the entries."""
+        self._names = 0
+        self.entries: dict[FrameworkName, Entry] = {}
         self.orders: Mapping[Order, Ordering] = {order: Ordering(order) for order in Order}
 
     async def recognised(self, snapshot: Snapshot[JobSummary]) -> Snapshot[JobSummary]:
@@ -92,9 +94,10 @@ class Roster:
     def take(self, snapshot: Snapshot[JobSummary]) -> Sequence[Change]:
         """Take in what the cluster shows and what this gateway knows beside; give what changed."""
         names = self._renew(snapshot.items)
-        names |= self._overlay.settle(self._shown, complete=snapshot.complete)
-        changes = [change for name in names if (change := self._change(name))]
-        self._ahead.clear()
+        known_here = self._overlay.settle(self._shown, complete=snapshot.complete)
+        changes = [change for name in (*names, *known_here) if (change := self._change(name))]
+        self._ahead = {}
+        self._apart = dict(self._apart)  # without the room that a large change has taken
         if changes:
             gone = [change.was for change in changes if change.was is not None]
             come = [change.now for change in changes if change.now is not None]
@@ -103,33 +106,51 @@ class Roster:
             }
         return changes
 
+    def _shown(self, name: FrameworkName) -> JobSummary | None:
+        """Give what the cluster shows under a name."""
+        if name in self._apart:
+            return self._apart[name]
+        entry = self.entries.get(name)
+        return None if entry is None else entry.job
+
     def _known(self, job: JobSummary) -> JobSummary:
-        known = self._shown.get(job.name)
+        known = self._shown(job.name)
         if known is not None and (known is job or known == job):
             return known
         self._ahead[job.name] = Entry(job, self._encode(job))
         return job
 
-    def _renew(self, items: tuple[JobSummary, ...]) -> set[FrameworkName]:
+    def _renew(self, items: tuple[JobSummary, ...]) -> Iterable[FrameworkName]:
         """Take over what the cluster shows, and give the names under which that is other."""
         gone, come = difference(self._items, items)
         self._items = items
         for job in gone:
-            if self._shown.get(job.name) is job:
-                del self._shown[job.name]
-        self._shown.update((job.name, job) for job in come)
-        if len(self._shown) == len(items):
-            return {job.name for job in (*gone, *come)}
+            if self._shown(job.name) is job:
+                self._apart[job.name] = None
+                self._names -= 1
+        for job in come:
+            self._names += self._shown(job.name) is None
+            self._apart[job.name] = job
+        if self._names == len(items):
+            return [job.name for job in (*come, *gone)]
         # A name came twice, against the seam's promise: the last counts, and all is looked at.
-        self._shown.clear()
-        self._shown.update((job.name, job) for job in items)
-        return {*self.entries, *self._shown}
+        shown = {job.name: job for job in items}
+        self._names = len(shown)
+        self._apart = {**dict.fromkeys({*self.entries, *self._apart}), **shown}
+        return tuple(self._apart)
 
     def _change(self, name: FrameworkName) -> Change | None:
-        was, job = self.entries.get(name), self._overlay.seen(name, self._shown.get(name))
+        """Have a name show what is to be seen under it."""
+        was, shown = self.entries.get(name), self._shown(name)
+        job = self._overlay.seen(name, shown)
+        if job is shown:
+            self._apart.pop(name, None)
+        else:
+            self._apart[name] = shown
         if job is None:
             return None if was is None else Change(self.entries.pop(name), None)
         if was is not None and (was.job is job or was.job == job):
+            was.job = job
             return None
         now = self.entries[name] = self._entry(job)
         return Change(was, now)

@@ -317,7 +317,7 @@ async def test_slow_observers_hold_up_no_reader() -> None:
 def applied(overlay: Overlay, jobs: list[JobSummary], *, complete: bool = True) -> list[JobSummary]:
     """Give what is to be seen of what a cluster shows."""
     shown = {job.name: job for job in jobs}
-    names = sorted({*shown, *overlay.settle(shown, complete=complete)})
+    names = sorted({*shown, *overlay.settle(shown.get, complete=complete)})
     return [job for name in names if (job := overlay.seen(name, shown.get(name)))]
 
 
