@@ -395,7 +395,22 @@ class BackendError(JobyardError):
 
 
 class Unavailable(BackendError):
-    """Report that nobody answers, or that what answers is not the backend."""
+    """Report that nobody answers, or that what answers is not the backend.
+
+    ``elsewhere`` says that it was another backend which this one needed: it says nothing of this
+    one, whose breaker it does not open.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str | None = None,
+        retry_after: float | None = None,
+        elsewhere: bool = False,
+    ) -> None:
+        super().__init__(message, detail=detail, retry_after=retry_after)
+        self.elsewhere = elsewhere
 
 
 class DeadlineExceeded(Unavailable):

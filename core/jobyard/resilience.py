@@ -28,6 +28,7 @@ from jobyard.errors import (
     Unavailable,
     UnknownError,
 )
+from jobyard.seams.parted import Parted
 
 B = TypeVar("B")
 T = TypeVar("T")
@@ -96,7 +97,9 @@ class Guarded(Generic[B]):
         self._timeout = timeout
         # Fast: one that need not wait does not let the loop go round for nothing.
         self._limiter = anyio.Semaphore(limit, fast_acquire=True)
-        self._breaker = Breaker(clock)
+        self._part_of: Callable[[str], str] = _whole
+        self._breakers: dict[str, Breaker] = {}
+        self._down: dict[str, str] = {}
         self._backend: B | None = None
         self._closed_why = f"{name} is not open yet"
         self._health = Health(name, up=False, since=clock.now(), why=self._closed_why)
@@ -114,7 +117,9 @@ class Guarded(Generic[B]):
     def opened(self, backend: B) -> None:
         """Put the backend behind the guard."""
         self._backend = backend
-        self._breaker.succeeded()
+        self._part_of = backend.part_of if isinstance(backend, Parted) else _whole
+        self._breakers.clear()
+        self._down.clear()
         self._note(None)
 
     def closed(self, why: str) -> None:
@@ -238,7 +243,8 @@ class Guarded(Generic[B]):
         backend = self._backend
         if backend is None:
             raise Unavailable(self._closed_why, retry_after=_RETRY_AFTER)
-        self._breaker.check()
+        part = self._part_of(operation)
+        self._breaker(part).check()
         if seconds <= 0:
             # The request has no time left for it: that is not the backend's doing.
             raise self._late(operation)
@@ -253,20 +259,27 @@ class Guarded(Generic[B]):
         except TimeoutError:
             late = self._late(operation)
             if begun:  # a crowd before the door is not the backend's doing either
-                self._failed(late)
+                self._failed(part, late)
             raise late from None
         except Unavailable as error:
             self._say(operation, error)
-            self._failed(error)
+            if not error.elsewhere:
+                self._failed(part, error)
             raise
         except JobyardError as error:
             self._say(operation, error)
-            self._succeeded()
+            self._succeeded(part)
             raise
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises ends here
             self._incident(operation, error)
-        self._succeeded()
+        self._succeeded(part)
         return result
+
+    def _breaker(self, part: str) -> Breaker:
+        found = self._breakers.get(part)
+        if found is None:
+            found = self._breakers[part] = Breaker(self._clock)
+        return found
 
     def _say(self, operation: str, error: JobyardError) -> None:
         """Name who failed and in what where the backend said nothing itself (section 1)."""
@@ -295,22 +308,31 @@ class Guarded(Generic[B]):
             return self._timeout
         return max(0.0, ends_at - self._clock.monotonic())
 
-    def _succeeded(self) -> None:
-        self._breaker.succeeded()
-        if not self._health.up:
+    def _succeeded(self, part: str) -> None:
+        self._breaker(part).succeeded()
+        if self._down.pop(part, None) is None:
+            return
+        if not self._down:
             LOG.info("%s answers", self.name)
-            self._note(None)
+        self._note(next(iter(self._down.values()), None))
 
-    def _failed(self, error: Unavailable) -> None:
-        self._breaker.failed(error)
-        if self._health.up:
+    def _failed(self, part: str, error: Unavailable) -> None:
+        self._breaker(part).failed(error)
+        if part not in self._down:
             LOG.warning("%s does not answer: %s (%s)", self.name, error.message, error.detail)
-            self._note(error.message)
+            self._down[part] = error.message
+            self._note(next(iter(self._down.values())))
 
     def _note(self, why: str | None) -> None:
         up = why is None
         since = self._health.since if self._health.up is up else self._clock.now()
         self._health = Health(self.name, up=up, since=since, why=why)
+
+
+def _whole(operation: str) -> str:
+    """Name the one part of a backend that has no others."""
+    del operation
+    return ""
 
 
 def _check_in_time(scope: anyio.CancelScope) -> None:

@@ -146,3 +146,57 @@ async def test_a_backend_that_is_not_open_says_why() -> None:
     with pytest.raises(UnknownError, match="no such host"):
         await guard.call("ask", Backend.ask)
     assert not guard.health.up
+
+
+class TwoParts(Backend):
+    """A backend whose questions of one kind are another machine's."""
+
+    def part_of(self, operation: str) -> str:
+        return "other" if operation == "other" else "own"
+
+
+async def opens(guard: Guarded[TwoParts], operation: str) -> None:
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(Unavailable):
+            await guard.attempt(operation, Backend.ask)
+
+
+async def test_a_part_that_is_down_keeps_nobody_from_the_others() -> None:
+    backend = TwoParts(*[Unavailable("down")] * FAILURES_TO_OPEN)
+    guard = Guarded[TwoParts]("scheduling.test", HandClock(), timeout=5)
+    guard.opened(backend)
+    await opens(guard, "other")
+    with pytest.raises(Unavailable, match="down"):
+        await guard.attempt("other", Backend.ask)
+    assert backend.calls == FAILURES_TO_OPEN
+
+    assert await guard.attempt("ask", Backend.ask) == "good"
+    assert (guard.health.up, guard.health.why) == (False, "down")
+
+
+async def test_a_backend_is_up_when_all_its_parts_are() -> None:
+    clock = HandClock()
+    backend = TwoParts(Unavailable("this"), Unavailable("that"))
+    guard = Guarded[TwoParts]("scheduling.test", clock, timeout=5)
+    guard.opened(backend)
+    for operation in ("ask", "other"):
+        with pytest.raises(Unavailable):
+            await guard.attempt(operation, Backend.ask)
+    said = [guard.health.why]
+    for operation in ("ask", "other"):
+        await guard.attempt(operation, Backend.ask)
+        said.append(guard.health.why)
+
+    assert said == ["this", "that", None]
+    assert guard.health.up
+
+
+async def test_what_another_backend_is_to_blame_for_opens_no_breaker() -> None:
+    backend = Backend(*[Unavailable("the storage is down", elsewhere=True)] * FAILURES_TO_OPEN)
+    guard = guarded(backend)
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(Unavailable, match="the storage is down"):
+            await guard.attempt("ask", Backend.ask)
+
+    assert guard.health.up
+    assert await guard.attempt("ask", Backend.ask) == "good"

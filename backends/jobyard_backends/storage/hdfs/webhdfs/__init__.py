@@ -1,4 +1,4 @@
-"""Speak WebHDFS: a client for NameNodes and DataNodes over httpx that knows nothing of Jobyard.
+"""Speak WebHDFS: a client for NameNodes and DataNodes over httpx that knows nothing of Jobyard's seams.
 
     client = WebHdfs(["http://nn1:9870", "http://nn2:9870"], identity=Identity("alice"))
     await client.mkdirs("/user/alice/code")

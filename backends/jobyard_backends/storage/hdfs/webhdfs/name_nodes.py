@@ -14,13 +14,13 @@ import anyio
 import httpx
 from attrs import frozen
 
+from jobyard.finishing import finished
 from jobyard_backends.storage.hdfs.webhdfs.failures import (
     NoAnswer,
     RemoteError,
     refusal,
     unanswered,
 )
-from jobyard_backends.storage.hdfs.webhdfs.finishing import finished
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
