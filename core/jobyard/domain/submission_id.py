@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from typing import Final
 
 from jobyard.domain.job import OperationId, SubmissionId
+
+_VERSION: Final = 7
 
 
 def _uuid7(now: int) -> str:
@@ -23,3 +26,15 @@ def new_submission_id(now: int) -> SubmissionId:
 def new_operation_id(now: int) -> OperationId:
     """Make an operation's id; ``now`` is in milliseconds since the epoch."""
     return OperationId(_uuid7(now))
+
+
+def submitted_at(submission: SubmissionId) -> int | None:
+    """Give the time that is in a submission's id, in milliseconds since the epoch.
+
+    ``None`` is for what is no UUID of version 7.
+    """
+    try:
+        number = uuid.UUID(submission)
+    except ValueError:
+        return None
+    return number.int >> 80 if number.version == _VERSION else None

@@ -10,8 +10,15 @@ import orjson
 from jobyard.domain.identity import Actor
 from jobyard.domain.job import FrameworkName, JobRef
 from jobyard.domain.status import JobSummary, SshContainer
-from jobyard.errors import ForbiddenUser, NoJob, NoJobConfig, NoJobSshInfo, NotFound
-from jobyard.resilience import Guarded
+from jobyard.errors import (
+    BackendError,
+    ForbiddenUser,
+    NoJob,
+    NoJobConfig,
+    NoJobSshInfo,
+    NotFound,
+)
+from jobyard.resilience import Guarded, rejected
 from jobyard.routes.address import Addresses
 from jobyard.routes.endpoint import (
     BYTES,
@@ -26,7 +33,7 @@ from jobyard.routes.endpoint import (
 )
 from jobyard.routes.job_names import BOTH, Named, found, named
 from jobyard.seams.context import Store
-from jobyard.seams.scheduling import Scheduler, SshSource
+from jobyard.seams.scheduling import Documents, Scheduler, SshSource
 from jobyard.services import journal
 from jobyard.services.board import Board
 from jobyard.services.journal import JobRow
@@ -120,10 +127,8 @@ class JobDocumentRoutes:
         """Answer the configuration word for word, or as YAML where that is preferred (S, R)."""
         asked = named(call, legacy=self._legacy)
         row = await self._row(asked.name)
-        if row is None:
-            await found(self._board, asked)
-            raise NoJobConfig(asked.shown)
-        document = orjson.loads(row.document)
+        content = await self._foreign_document(asked) if row is None else row.document
+        document = orjson.loads(content)
         if not prefers_yaml(call.request.headers.get("accept", "")):
             return json_answer(document)
         return Answer(200, await anyio.to_thread.run_sync(yaml_text, document), (_YAML,))
@@ -147,6 +152,25 @@ class JobDocumentRoutes:
         if row is None:
             raise NoJobSshInfo(asked.shown)
         return Answer(200, row.private_key, (BYTES, NO_STORE))
+
+    async def _foreign_document(self, asked: Named) -> bytes:
+        """Ask the cluster for the configuration of a job that this gateway did not take (R)."""
+        job = await found(self._board, asked)
+
+        async def ask(scheduler: Scheduler) -> bytes | None:
+            if not isinstance(scheduler, Documents):
+                return None
+            return await scheduler.document(JobRef(job.name, job.submission))
+
+        try:
+            document = await self._scheduling.call("document", ask, idempotent=True)
+        except NotFound as error:
+            raise NoJob(asked.shown) from error
+        except BackendError as error:
+            raise rejected(error) from error
+        if document is None:
+            raise NoJobConfig(asked.shown)
+        return document
 
     async def _row(self, name: FrameworkName) -> JobRow | None:
         return None if name.legacy else await self._store.read(journal.find(name))

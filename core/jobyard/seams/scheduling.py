@@ -334,3 +334,16 @@ class SshSource(Protocol):
             NotFound: There is no such job, or its name has another submission.
         """
         ...
+
+
+@runtime_checkable
+class Documents(Protocol):
+    """Know what jobs were made from that this gateway did not take (capability ``LEGACY``)."""
+
+    async def document(self, ref: JobRef) -> bytes | None:
+        """Give a job's configuration in JSON, as its author sent it; ``None`` if it is not kept.
+
+        Raises:
+            NotFound: There is no such job, or its name has another submission.
+        """
+        ...

@@ -7,7 +7,8 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobyard.domain.submission_id import new_operation_id, new_submission_id
+from jobyard.domain.job import SubmissionId
+from jobyard.domain.submission_id import new_operation_id, new_submission_id, submitted_at
 
 moments = st.integers(0, 2**48 - 1)
 
@@ -34,3 +35,13 @@ def test_ids_sort_by_their_times(one: int, other: int) -> None:
 
 def test_ids_of_one_moment_differ() -> None:
     assert len({new_submission_id(7) for _ in range(1000)}) == 1000
+
+
+@given(now=moments)
+def test_the_time_can_be_read_from_an_id(now: int) -> None:
+    assert submitted_at(new_submission_id(now)) == now
+
+
+def test_what_is_no_such_id_has_no_time() -> None:
+    for text in ("", "legacy", str(uuid.uuid4())):
+        assert submitted_at(SubmissionId(text)) is None

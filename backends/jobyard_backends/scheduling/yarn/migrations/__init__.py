@@ -1,0 +1,1 @@
+"""The YARN scheduler's own migrations: alembic revisions."""
