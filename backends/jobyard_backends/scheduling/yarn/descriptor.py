@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Final
 
 from jobyard.domain.job import JobSubmission, SubmissionId, TaskRole
+from jobyard.domain.paths import storage_path
 from jobyard.domain.retry import FOR_EVER
 
 SCRIPTS: Final = "YarnContainerScripts"
@@ -34,10 +36,22 @@ def folder_of(username: str, framework: str) -> str:
     return f"/Container/{username}/{framework}"
 
 
+def code_source(job: JobSubmission) -> str | None:
+    """Give what the launcher fetches the code of a job from; ``None`` where it has none.
+
+    What lies in the gateway's storage is named by its path, anything else as its author did.
+    """
+    shown = job.config.code_dir.rstrip("/")
+    source = storage_path(shown, job.fs_uri) or shown
+    return source if posixpath.basename(source) else None
+
+
 def descriptor(job: JobSubmission, *, ports: bool) -> dict[str, object]:
     """Make a job's descriptor; ``ports`` asks the launcher for the ports of its tasks."""
     config = job.config
     folder = folder_of(job.submitter, str(job.name))
+    code = code_source(job)
+    sources = [f"{folder}/{SCRIPTS}", *([] if code is None else [code])]
     return {
         "version": _VERSION,
         "description": description_of(job.submission),
@@ -47,7 +61,7 @@ def descriptor(job: JobSubmission, *, ports: bool) -> dict[str, object]:
             "maxRetryCount": config.retry_count,
         },
         "taskRoles": {
-            role.name: _role(number, role, f"{folder}/{SCRIPTS}", ports=ports)
+            role.name: _role(number, role, sources, ports=ports)
             for number, role in enumerate(config.task_roles)
         },
         "platformSpecificParameters": {
@@ -58,7 +72,7 @@ def descriptor(job: JobSubmission, *, ports: bool) -> dict[str, object]:
     }
 
 
-def _role(number: int, role: TaskRole, sources: str, *, ports: bool) -> dict[str, object]:
+def _role(number: int, role: TaskRole, sources: list[str], *, ports: bool) -> dict[str, object]:
     definitions = {
         port.label: {"start": port.begin_at, "count": port.count} for port in role.all_ports()
     }
@@ -67,7 +81,7 @@ def _role(number: int, role: TaskRole, sources: str, *, ports: bool) -> dict[str
         "taskService": {
             "version": _VERSION,
             "entryPoint": f"source {SCRIPTS}/{number}.sh",
-            "sourceLocations": [sources],
+            "sourceLocations": sources,
             "resource": {
                 "cpuNumber": role.cpu_number,
                 "memoryMB": role.memory_mb,

@@ -17,6 +17,9 @@ from jobyard.seams.storage import NotAFolder, Storage
 from jobyard_backends.scheduling.yarn.descriptor import SCRIPTS, folder_of, submission_in
 
 DESCRIPTION: Final = "FrameworkDescription.json"
+DAEMONS: Final = "ssh/daemons"
+"""Where containers of ours note down their SSH daemons; OpenPAI has a folder for each attempt."""
+
 _CONFIG: Final = "JobConfig.json"
 _OLD_CONFIGS: Final = ("JobConfig.yaml", "JobConfig.json")
 _SECRET: Final = 0o600
@@ -44,15 +47,15 @@ class Files:
         folder = folder_of(job.submitter, str(job.name))
         actor = Actor(job.submitter)
         await self._put(folder, actor, DESCRIPTION, orjson.dumps(descriptor))
-        contents: dict[str, bytes] = {_CONFIG: job.document, **scripts}
-        secrets: dict[str, bytes] = {}
+        contents: dict[str, bytes] = {_CONFIG: job.document}
+        secrets: dict[str, bytes] = dict(scripts)
         if job.keys is not None:
             key = f"ssh/keyFiles/{job.name}"
             contents[f"{key}.pub"] = job.keys.public.encode()
             secrets[key] = job.keys.private
         try:
             async with anyio.create_task_group() as group:
-                for name in ("log", "tmp"):
+                for name in ("log", "tmp", DAEMONS):
                     group.start_soon(self._make, f"{folder}/{name}", actor)
                 for name, content in contents.items():
                     group.start_soon(self._put, folder, actor, name, content)
@@ -93,19 +96,29 @@ class Files:
         return await self._read(path)
 
     async def daemons(self, username: str, framework: str, app_id: str) -> list[SshContainer]:
-        """Give the SSH daemons that the containers of an attempt have noted down."""
-        folder = f"{folder_of(username, framework)}/ssh/{app_id}"
+        """Give the SSH daemons that the containers of a job have noted down.
+
+        Those of ours are in one folder, those of OpenPAI's in one that is called as the attempt.
+        """
+        folder = folder_of(username, framework)
         found: list[SshContainer] = []
+        for name in (DAEMONS, f"ssh/{app_id}"):
+            async for entry in self._entries(f"{folder}/{name}"):
+                noted = _daemon(entry)
+                found += [] if noted is None else [noted]
+        return found
+
+    async def _entries(self, folder: str) -> AsyncIterator[str]:
         after: str | None = None
         while True:
             try:
                 page = await self._storage.list(folder, after, _PAGE, as_user=SYSTEM)
             except (NotFound, NotAFolder):
-                return found
-            noted = (_daemon(entry.name) for entry in page.entries)
-            found += [each for each in noted if each is not None]
+                return
+            for entry in page.entries:
+                yield entry.name
             if page.next_after is None:
-                return found
+                return
             after = page.next_after
 
     async def _owner(self, folder: str) -> SubmissionId | None:

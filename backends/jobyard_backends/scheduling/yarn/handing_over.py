@@ -6,8 +6,6 @@ import logging
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from anyio import to_thread
-
 from jobyard.clock import Clock
 from jobyard.domain.job import JobRef, JobSubmission
 from jobyard.errors import BackendError, NotFound, Unavailable
@@ -24,9 +22,9 @@ LOG: Final = logging.getLogger("jobyard.scheduling.yarn")
 
 
 class Scripts(Protocol):
-    """Write the start scripts of a job; blocks."""
+    """Write the start scripts of a job."""
 
-    def __call__(self, job: JobSubmission, ports: Ports) -> Mapping[str, bytes]:
+    async def __call__(self, job: JobSubmission, ports: Ports) -> Mapping[str, bytes]:
         """Give the scripts by their path below the job's folder."""
         ...
 
@@ -93,9 +91,10 @@ class HandingOver:
     async def _prepare_and_put(self, job: JobSubmission) -> None:
         ports = await self._ports.lease(job, self._clock.now())
         wanted = descriptor(job, ports=not self._ports.open)
-        scripts = await to_thread.run_sync(self._scripts, job, ports)
         try:
-            await self._files.write(job, wanted, scripts)
+            await self._files.write(job, wanted, await self._scripts(job, ports))
+        except Refused:
+            raise
         except Unavailable as error:
             raise NotSent(error.message, detail=error.detail, elsewhere=True) from error
         except BackendError as error:

@@ -21,8 +21,14 @@ from jobyard_backends.scheduling.yarn.listing import Listing
 from jobyard_backends.scheduling.yarn.names import Names
 from jobyard_backends.scheduling.yarn.operations import Operations
 from jobyard_backends.scheduling.yarn.ports import PortOffice
+from jobyard_backends.scheduling.yarn.resource_manager import (
+    ResourceManagerSettings,
+    VirtualClusters,
+)
+from jobyard_backends.scheduling.yarn.resource_manager import opened as managers_opened
 from jobyard_backends.scheduling.yarn.scheduler import Parts, YarnScheduler
 from jobyard_backends.scheduling.yarn.settings import Site
+from jobyard_backends.scheduling.yarn.start_scripts import StartScripts
 
 
 @asynccontextmanager
@@ -82,6 +88,25 @@ async def assembled(
                 clock=clock,
             )
         )
+
+
+@asynccontextmanager
+async def opened(
+    site: Site, managers: ResourceManagerSettings, context: Context
+) -> AsyncIterator[YarnScheduler]:
+    """Open the scheduler; see the package."""
+    scripts = StartScripts(
+        storage=context.storage,
+        tokens=context.job_tokens,
+        public_url=context.public_url,
+        docker=site.docker,
+        leased=site.ports is not None,
+    )
+    async with (
+        managers_opened(managers) as found,
+        assembled(site, context, VirtualClusters(found), scripts) as scheduler,
+    ):
+        yield scheduler
 
 
 def _trusted(site: Site) -> ssl.SSLContext:

@@ -171,6 +171,12 @@ class Shelf:
     rules: list[Rule] = field(factory=list)
     script: Script | None = None
 
+    @property
+    def address(self) -> str:
+        """Give the address of its service."""
+        assert self.script is not None
+        return self.script.address
+
     def __getitem__(self, name: str) -> Framework:
         return self.frameworks[name]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from attrs import define, evolve, field, frozen
@@ -32,6 +32,7 @@ from jobyard_backends.scheduling.yarn.scheduler import YarnScheduler
 from jobyard_backends.scheduling.yarn.settings import Site
 from jobyard_backends.scheduling.yarn.views import Ports
 from tests.backends.scheduling.yarn.jobs.shelf import Shelf, shelved
+from tests.fault_proxy import Proxy
 
 ALICE = Actor("conformance")
 
@@ -68,7 +69,7 @@ class Queues:
             raise Unavailable("No ResourceManager can be reached.")
 
 
-def scripts(job: JobSubmission, ports: Ports) -> Mapping[str, bytes]:
+async def scripts(job: JobSubmission, ports: Ports) -> Mapping[str, bytes]:
     """Write scripts that nobody runs."""
     return {
         f"YarnContainerScripts/{number}.sh": f"{each.command} {len(ports)}".encode()
@@ -108,18 +109,19 @@ def job(*roles: TaskRole) -> JobSubmission:
 async def on_shelf(
     folder: Path,
     *,
-    address: str | None = None,
+    network: Proxy | None = None,
+    shelf: Shelf | None = None,
     ports: range | None = None,
     clock: Clock | None = None,
     answer: float = 5.0,
 ) -> AsyncIterator[World]:
-    """Open the scheduler on an empty shelf; ``address`` is what it is reached by, if not its own."""
+    """Open the scheduler on an empty shelf, or on one that is there, behind a network."""
     queues, storage = Queues(), FakeStorage()
-    async with shelved() as shelf:
-        assert shelf.script is not None
-        own = shelf.script.address
+    async with AsyncExitStack() as stack:
+        if shelf is None:
+            shelf = await stack.enter_async_context(shelved())
         site = Site(
-            launcher=address.format(own.rpartition(":")[2]) if address else own,
+            launcher=shelf.address if network is None else network.address(),
             ports=ports,
             timeouts=Timeouts(connect=1.0, answer=answer),
         )
@@ -132,6 +134,7 @@ async def on_shelf(
         provider = scheduling_provider(
             name="yarn", api=1, summary="YARN.", config=NoSettings, open=opening
         )
-        async with opened(provider, {}, folder, storage=storage, clock=clock) as subject:
-            assert isinstance(subject.backend, YarnScheduler)
-            yield World(subject.backend, shelf, queues, storage, subject.context)
+        opening_ = opened(provider, {}, folder, storage=storage, clock=clock)
+        subject = await stack.enter_async_context(opening_)
+        assert isinstance(subject.backend, YarnScheduler)
+        yield World(subject.backend, shelf, queues, storage, subject.context)
