@@ -15,7 +15,16 @@ from jobyard_plugins.scheduling_yarn_config import YarnScheduling
 
 @asynccontextmanager
 async def _open(config: YarnScheduling, context: Context) -> AsyncIterator[Scheduler]:
-    from jobyard_backends.scheduling.yarn import open_backend  # noqa: PLC0415 - not before chosen
+    if config.as_services:
+        from jobyard_backends.scheduling.yarn.services import (  # noqa: PLC0415 - not before chosen
+            opened,
+        )
+
+        managers = config.resource_managers()
+        async with opened(managers, config.services(), context) as services:
+            yield services
+        return
+    from jobyard_backends.scheduling.yarn import open_backend  # noqa: PLC0415 - as above
 
     async with open_backend(config.site(), config.resource_managers(), context) as scheduler:
         yield scheduler
@@ -28,7 +37,8 @@ async def _diagnose(
 ) -> AsyncIterator[Sequence[Check]]:
     from jobyard_backends.scheduling.yarn.diagnosis import diagnosis  # noqa: PLC0415 - as above
 
-    async with diagnosis(config.site(), config.resource_managers()) as checks:
+    site = None if config.as_services else config.site()
+    async with diagnosis(site, config.resource_managers()) as checks:
         yield checks
 
 

@@ -14,9 +14,11 @@ from jobyard.seams.provider import Capability
 from jobyard_plugins.scheduling_yarn_resource_manager import ResourceManagerConfig
 
 if TYPE_CHECKING:
+    from jobyard_backends.scheduling.yarn.services import ServiceSettings
     from jobyard_backends.scheduling.yarn.settings import Site
 
-_ADDRESS: Final = r"https?://[^\s/?#@]+/?"
+_SERVICES: Final = "yarn-services"
+_LAUNCHER: Final = rf"{_SERVICES}|https?://[^\s/?#@]+/?"
 _BY_LAUNCHER: Final = "launcher"
 _BY_GATEWAY: Final = "gateway"
 _DOCKER: Final = "docker"
@@ -77,9 +79,10 @@ class YarnScheduling(ResourceManagerConfig):
     """Be what a deployer can set of jobs on YARN."""
 
     launcher: str = option(
-        pattern=_ADDRESS,
+        pattern=_LAUNCHER,
         example="http://launcher.example.org:9086",
-        doc="The address of the FrameworkLauncher's web service.",
+        doc="The address of the FrameworkLauncher's web service; or `yarn-services`, where there is "
+        "none and jobs run as YARN Services of a Hadoop from 3.1 on.",
     )
     launcher_tls: LauncherTls | None = option(default=None, doc="For a launcher with HTTPS.")
     launcher_timeouts: LauncherTimeouts = option(
@@ -89,7 +92,7 @@ class YarnScheduling(ResourceManagerConfig):
         default=_BY_LAUNCHER,
         choices=(_BY_LAUNCHER, _BY_GATEWAY),
         doc="Who gives tasks their ports: the launcher, for which Hadoop needs OpenPAI's patch, or "
-        "the gateway, out of `port-range`.",
+        "the gateway, out of `port-range`. Without a launcher it is always the gateway.",
     )
     port_range: str = option(
         default="20000-29999",
@@ -111,10 +114,17 @@ class YarnScheduling(ResourceManagerConfig):
         first, _, last = self.port_range.partition("-")
         return range(int(first), int(last) + 1)
 
+    @property
+    def as_services(self) -> bool:
+        """Tell whether jobs run without a launcher."""
+        return self.launcher == _SERVICES
+
     def switched_off(self) -> Iterable[Capability]:
-        """Have no SSH where tasks run in no container."""
-        if self.runtime == _NONE:
+        """Have no SSH where tasks run in no container, and what a launcher has where there is none."""
+        if self.as_services or self.runtime == _NONE:
             yield Capability.SSH
+        if self.as_services:
+            yield Capability.LEGACY
 
     def problems(self) -> Iterable[Problem]:
         """Refuse a range that holds no ports, and certificates that nobody shows."""
@@ -125,6 +135,14 @@ class YarnScheduling(ResourceManagerConfig):
             yield Problem("port-range", message)
         if self.launcher_tls is not None and not self.launcher.startswith("https:"):
             yield Problem("launcher-tls", "is for an https: address in 'launcher'")
+
+    def services(self) -> ServiceSettings:
+        """Give what jobs as YARN Services need to the backend."""
+        from jobyard_backends.scheduling.yarn.services import (  # noqa: PLC0415 - when chosen
+            ServiceSettings,
+        )
+
+        return ServiceSettings(ports=self.port_numbers)
 
     def site(self) -> Site:
         """Give the rest to the backend."""

@@ -89,3 +89,12 @@ def test_certificates_are_for_https() -> None:
 def test_the_settings_of_the_resource_managers_are_checked_too() -> None:
     twice = ("http://rm:8088", "http://rm:8088/")
     assert paths(settings(resource_manager=twice)) == ["resource-manager[1]"]
+
+
+def test_without_a_launcher_jobs_are_services_of_yarns() -> None:
+    [provider] = jobyard_scheduling_providers()
+    config = settings(launcher="yarn-services", port_range="30000-30009")
+
+    assert list(config.problems()) == []
+    assert narrowed(provider, config).capabilities == {Capability.CAPACITY, Capability.REPLICAS}
+    assert config.services().ports == range(30000, 30010)

@@ -20,8 +20,8 @@ from jobyard.domain.status import ExitType
 from jobyard.errors import Conflict, JobyardError, Rejected
 from jobyard.seams.context import Context, PortConflict
 from jobyard.seams.storage import InvalidPath
+from jobyard_backends.scheduling.auth_file import AuthFileUnusable, registry_login
 from jobyard_backends.scheduling.local import process
-from jobyard_backends.scheduling.local.auth_file import AuthFileUnusable, registry_login
 from jobyard_backends.scheduling.local.code_folder import (
     CodeCopy,
     CodeUnusable,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import orjson
 
@@ -22,12 +22,11 @@ from jobyard_backends.scheduling.yarn.settings import Site
 
 
 class _Trial:
-    """Ask the launcher and the ResourceManager; nothing is changed."""
+    """Ask the launcher; nothing is changed."""
 
-    def __init__(self, site: Site, launcher: Launcher, clusters: Clusters) -> None:
+    def __init__(self, site: Site, launcher: Launcher) -> None:
         self._site = site
         self._launcher = launcher
-        self._clusters = clusters
         self._said = Fields()
 
     async def launcher(self) -> str:
@@ -60,15 +59,6 @@ class _Trial:
             return "by namespace; jobs without one can only be read"
         return "by namespace; jobs without one can be changed by everybody who reaches the launcher"
 
-    async def managers(self) -> str:
-        await self._clusters.ping()
-        return "one is active"
-
-    async def virtual_clusters(self) -> str:
-        state = await self._clusters.quotas()
-        names = sorted(each.share.name for each in state.clusters)
-        return ", ".join(names)
-
 
 _GPUS = {
     None: "it does not say whether its Hadoop gives GPUs",
@@ -79,29 +69,50 @@ _GPUS = {
 
 @asynccontextmanager
 async def diagnosis(
-    site: Site, managers: ResourceManagerSettings
+    site: Site | None, managers: ResourceManagerSettings
 ) -> AsyncIterator[Sequence[Check]]:
-    """Give the steps."""
-    async with connected(site) as launcher, managers_opened(managers) as found:
-        trial = _Trial(site, launcher, VirtualClusters(found))
-        yield (
-            Check(
-                "ask the launcher",
-                trial.launcher,
-                "Check 'launcher' (the address of its web service, with the port), and that it runs.",
-            ),
-            Check("list its frameworks", trial.frameworks, "Look at the launcher's own log."),
-            Check("look who gives ports", trial.ports, "Set 'ports: gateway', and 'port-range'."),
-            Check("look who may change jobs", trial.access),
-            Check(
-                "ask a ResourceManager",
-                trial.managers,
-                "Check 'resource-manager' (the addresses of their web pages, with the port), and "
-                "that one of them is active.",
-            ),
-            Check(
-                "read the virtual clusters",
-                trial.virtual_clusters,
-                "The ResourceManager has to have a CapacityScheduler with a queue 'default'.",
-            ),
-        )
+    """Give the steps; ``site`` is ``None`` where there is no launcher."""
+    async with AsyncExitStack() as stack:
+        found = await stack.enter_async_context(managers_opened(managers))
+        checks = _of_managers(VirtualClusters(found))
+        if site is not None:
+            launcher = await stack.enter_async_context(connected(site))
+            checks = (*_of_launcher(_Trial(site, launcher)), *checks)
+        yield checks
+
+
+def _of_launcher(trial: _Trial) -> tuple[Check, ...]:
+    return (
+        Check(
+            "ask the launcher",
+            trial.launcher,
+            "Check 'launcher' (the address of its web service, with the port), and that it runs.",
+        ),
+        Check("list its frameworks", trial.frameworks, "Look at the launcher's own log."),
+        Check("look who gives ports", trial.ports, "Set 'ports: gateway', and 'port-range'."),
+        Check("look who may change jobs", trial.access),
+    )
+
+
+def _of_managers(clusters: Clusters) -> tuple[Check, ...]:
+    async def ask() -> str:
+        await clusters.ping()
+        return "one is active"
+
+    async def read() -> str:
+        state = await clusters.quotas()
+        return ", ".join(sorted(each.share.name for each in state.clusters))
+
+    return (
+        Check(
+            "ask a ResourceManager",
+            ask,
+            "Check 'resource-manager' (the addresses of their web pages, with the port), and "
+            "that one of them is active.",
+        ),
+        Check(
+            "read the virtual clusters",
+            read,
+            "The ResourceManager has to have a CapacityScheduler with a queue 'default'.",
+        ),
+    )

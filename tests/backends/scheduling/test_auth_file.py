@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from jobyard.domain.job import FrameworkName, JobConfig, JobRef, JobSubmission, SubmissionId
 from jobyard.errors import Unavailable
 from jobyard.seams.storage import NotPermitted, Storage
-from jobyard_backends.scheduling.local.auth_file import (
+from jobyard_backends.scheduling.auth_file import (
     LARGEST_AUTH_FILE,
     AuthFileUnusable,
     RegistryLogin,
     registry_login,
 )
-
-from .world import FS_URI, MemoryStorage, role
+from tests.backends.scheduling.local.world import FS_URI, MemoryStorage, role
 
 words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=40)
 
