@@ -24,6 +24,7 @@ from jobyard.testing.launcher.containers import (
     Play,
     ScriptedContainers,
 )
+from jobyard.testing.launcher.ended import ended_frameworks
 from jobyard.testing.launcher.faults import Faults, FaultyApp
 from jobyard.testing.launcher.life import Lives
 from jobyard.testing.launcher.options import LauncherOptions
@@ -83,6 +84,11 @@ class LauncherDouble:
     def kill_application(self, framework: str) -> None:
         """Kill a framework's application behind the launcher's back, as an operator of YARN can."""
         self.lives.frameworks[framework].killed_from_outside = True
+
+    def add_ended(self, number: int, user: str = "alice") -> None:
+        """Have so many frameworks that are over, named ``$user~job000000`` and on."""
+        for framework in ended_frameworks(number, user, self.lives.wall()):
+            self.lives.add_ended(framework)
 
     def __enter__(self) -> Self:
         self._folder = self._given or Path(tempfile.mkdtemp(prefix="launcher-"))

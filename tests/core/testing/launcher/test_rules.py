@@ -186,3 +186,16 @@ async def test_an_application_can_be_killed_behind_the_launchers_back() -> None:
         await caller.until("alice~k", all_in("CONTAINER_RUNNING"))
         caller.double.kill_application("alice~k")
         assert (await caller.ended("alice~k"))["frameworkStatus"]["applicationExitCode"] == -7303
+
+
+async def test_a_list_can_be_made_long() -> None:
+    async with calling() as caller:
+        caller.double.add_ended(15_000)
+        await caller.put("alice~one", descriptor(worker=role("0")))
+        answer = (await caller.client.get("/v1/Frameworks?UserName=alice")).json()
+        infos = answer["summarizedFrameworkInfos"]
+
+        assert len(infos) == 15_001
+        assert {each["applicationExitCode"] for each in infos[:-1]} == {0, 1}
+        status = await caller.status("alice~job000001")
+        assert status["frameworkStatus"]["frameworkState"] == "FRAMEWORK_COMPLETED"
