@@ -36,9 +36,18 @@ class Sandbox:
     mounts: tuple[Path, ...] = ()
 
     def wrapper(
-        self, folder: Path, *, shm_mb: int, gpus: Sequence[int], account: Account | None = None
+        self,
+        folder: Path,
+        *,
+        shm_mb: int,
+        gpus: Sequence[int],
+        account: Account | None = None,
+        more: Sequence[str] = (),
     ) -> tuple[str, ...]:
-        """Give the words before the command of the task whose folder this is."""
+        """Give the words before the command of the task whose folder this is.
+
+        ``more`` is what bubblewrap is told beside, last.
+        """
         words = self._bare(shm_mb, gpus)
         work, tmp, command = (str(folder / name) for name in ("work", "tmp", COMMAND))
         words += ["--bind", tmp, "/tmp"]  # noqa: S108 - the task's own
@@ -47,7 +56,7 @@ class Sandbox:
         for place in (work, tmp):
             words += ["--bind", place, place]
         words += ["--ro-bind-try", command, command]
-        return (*words, *_becoming(account, work))
+        return (*words, *more, *_becoming(account, work))
 
     def _places(self) -> list[str]:
         """Hide and mount, the outer before the inner.
@@ -55,8 +64,10 @@ class Sandbox:
         So what is hidden inside of a mount stays hidden, and a mount inside of what is hidden is
         there.
         """
-        steps = [(path, _hiding(path)) for path in self.hidden]
-        steps += [(path, ["--bind", str(path), str(path)]) for path in self.mounts]
+        # A link is no place to mount on, and what is hidden can be reached behind it.
+        hidden = [path.resolve() for path in self.hidden]
+        steps = [(path, _hiding(path)) for path in hidden]
+        steps += [(path.resolve(), _binding(path)) for path in self.mounts]
         steps.sort(key=lambda step: len(step[0].parts))
         return [word for _, words in steps for word in words]
 
@@ -71,7 +82,7 @@ class Sandbox:
 
         Left to bubblewrap, those folders would be as private as the ones that they stand for.
         """
-        covered = (*self.hidden, Path("/tmp"))  # noqa: S108 - the task's own
+        covered = (*(path.resolve() for path in self.hidden), Path("/tmp"))  # noqa: S108 - the task's own
         way = [
             each
             for each in (*reversed(folder.parents), folder)
@@ -107,6 +118,12 @@ def _devices(shm_mb: int, gpus: Sequence[int]) -> list[str]:
         for name in (*GPU_DEVICES, *(f"nvidia{number}" for number in gpus)):
             words += ["--dev-bind-try", f"/dev/{name}", f"/dev/{name}"]
     return words
+
+
+def _binding(path: Path) -> list[str]:
+    """Give a folder at its own place; a link to it is in the system, where it is seen too."""
+    place = str(path.resolve())
+    return ["--bind", place, place]
 
 
 def _hiding(path: Path) -> list[str]:

@@ -143,14 +143,16 @@ class Engine:
 
     def _places(self, folder: Path) -> list[str]:
         """Mount and hide, the outer before the inner; what is in no mount is not there anyway."""
-        steps = [(path, _bind(path, path)) for path in self.mounts]
-        for path in self.hidden:
-            if any(mount in path.parents for mount in self.mounts) and path.exists():
-                empty = ["type=tmpfs", f"destination={path}"]
-                # Its own default is to show there what is hidden.
-                empty += ["notmpcopyup"] if self.kind == "podman" else []
-                hiding = empty if path.is_dir() else _bind(Path("/dev/null"), path, "readonly")
-                steps.append((path, hiding))
+        steps = []
+        for mount in self.mounts:
+            source = mount.resolve()
+            inside = [path for path in map(Path.resolve, self.hidden) if source in path.parents]
+            # A link is mounted at its own place too, since its container has not got it.
+            for target in {mount, source}:
+                steps.append((target, _bind(source, target)))
+                for path in filter(Path.exists, inside):
+                    place = target / path.relative_to(source)
+                    steps.append((place, self._hiding(path, place)))
         steps.sort(key=lambda step: len(step[0].parts))
         steps += [(folder, _bind(folder / "work", folder / "work"))]
         steps += [(folder, _bind(folder / "tmp", Path("/tmp")))]  # noqa: S108 - the task's own
@@ -158,6 +160,13 @@ class Engine:
         for name in (START, COMMAND):
             steps.append((folder, _bind(folder / name, folder / name, "readonly")))
         return [word for _, fields in steps for word in ("--mount", _joined(fields))]
+
+    def _hiding(self, path: Path, place: Path) -> list[str]:
+        if not path.is_dir():
+            return _bind(Path("/dev/null"), place, "readonly")
+        # podman's own default is to show there what is hidden.
+        more = ["notmpcopyup"] if self.kind == "podman" else []
+        return ["type=tmpfs", f"destination={place}", *more]
 
     @property
     def _label(self) -> str:

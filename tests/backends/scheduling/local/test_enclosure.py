@@ -166,6 +166,30 @@ async def test_what_the_configuration_hides_is_hidden_and_what_it_mounts_can_be_
     assert (data / "out").read_text() == "result\n"
 
 
+async def test_links_are_hidden_and_mounted_with_what_they_lead_to(
+    world: World, tmp_path: Path
+) -> None:
+    data, keys, key = tmp_path / "data", tmp_path / "data" / "keys", tmp_path / "key"
+    keys.mkdir(parents=True)
+    (keys / "one").write_text("secret")
+    key.write_text("secret")
+    links = {name: tmp_path / f"link-{name}" for name in ("data", "keys", "key")}
+    for link, target in zip(links.values(), (data, keys, key), strict=True):
+        link.symlink_to(target)
+
+    job, status = await outcome(
+        world,
+        f"ls {keys}; cat {keys}/one {key};echo result > {data}/out",
+        runtime=SANDBOXED,
+        mounts=(links["data"],),
+        hidden=(links["keys"], links["key"]),
+    )
+
+    assert status.summary.exit_code == 0
+    assert world.output(job) == ""
+    assert (data / "out").read_text() == "result\n"
+
+
 async def test_what_is_hidden_inside_of_a_mount_stays_hidden(world: World, tmp_path: Path) -> None:
     data = tmp_path / "data"
     (data / "keys" / "shared").mkdir(parents=True)

@@ -127,11 +127,16 @@ async def test_mounts_can_be_written_and_what_is_hidden_in_them_is_not_there(
     (data / "keys" / "one").write_text("secret")
     (data / "key").write_text("secret")
 
+    link, hidden = tmp_path / "link", tmp_path / "hidden"
+    link.symlink_to(data)
+    hidden.symlink_to(data / "keys")
+
     job, status = await outcome(
         contained,
-        f"ls {data}/keys; cat {data}/key; echo result > {data}/out; cat {tmp_path}/outside",
-        mounts=(data,),
-        hidden=(data / "keys", data / "key", tmp_path / "outside"),
+        f"ls {data}/keys {link}/keys | grep one; cat {data}/key {link}/key;"
+        f"echo result > {link}/out; cat {tmp_path}/outside",
+        mounts=(link,),
+        hidden=(hidden, data / "key", tmp_path / "outside"),
     )
 
     assert status.summary.exit_code == 1
