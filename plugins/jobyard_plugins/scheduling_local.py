@@ -123,6 +123,17 @@ class LocalScheduling:
         maximum=1_048_576,
         doc="How many megabytes of each of a task's two logs are kept, the newest.",
     )
+    ssh: bool = option(
+        default=False,
+        doc="Whether each task has an SSH daemon on its port `ssh`, for the key of its job. It takes "
+        "an installed sshd, and bubblewrap.",
+    )
+    ssh_address: str = option(
+        default="127.0.0.1",
+        max_length=45,
+        doc="The IP address of this machine on which these daemons listen, and which callers are "
+        "told.",
+    )
     keep_logs: str = option(
         default="",
         pattern=r"([1-9][0-9]{0,5}(s|m|h|d|w|MB|GB|TB))?",
@@ -146,10 +157,11 @@ class LocalScheduling:
 
     def problems(self) -> Iterable[Problem]:
         """Refuse an address that is none, and a range that holds no ports."""
-        try:
-            ipaddress.ip_address(self.address)
-        except ValueError:
-            yield Problem("address", "expected an IP address such as 127.0.0.1")
+        for name, text in (("address", self.address), ("ssh-address", self.ssh_address)):
+            try:
+                ipaddress.ip_address(text)
+            except ValueError:
+                yield Problem(name, "expected an IP address such as 127.0.0.1")
         numbers = self.port_numbers
         if not numbers or numbers[0] < 1 or numbers[-1] > _LAST_PORT:
             message = f"expected an ascending range within 1-{_LAST_PORT}, such as 20000-29999"
@@ -182,7 +194,7 @@ def jobyard_scheduling_providers() -> tuple[SchedulingProvider, ...]:
             summary="Runs jobs as processes of the gateway's own machine and account.",
             config=LocalScheduling,
             open=_open,
-            capabilities=(Capability.LOGS, Capability.CAPACITY),
+            capabilities=(Capability.LOGS, Capability.SSH, Capability.CAPACITY),
             diagnose=_diagnose,
         ),
     )

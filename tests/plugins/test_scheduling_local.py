@@ -37,7 +37,7 @@ def test_it_is_found_by_its_name_with_what_it_can_do() -> None:
     provider = Registry().provider(Seam.SCHEDULING, "local")
 
     assert provider.config is LocalScheduling
-    assert provider.capabilities == {Capability.LOGS, Capability.CAPACITY}
+    assert provider.capabilities == {Capability.LOGS, Capability.SSH, Capability.CAPACITY}
     assert provider.api == 1
     with pytest.raises(LoadError):
         Registry().provider(Seam.SCHEDULING, "no-such")
@@ -72,6 +72,8 @@ def test_names_in_the_file_are_spelt_with_dashes() -> None:
         "hidden",
         "enforce-limits",
         "log-size-mb",
+        "ssh",
+        "ssh-address",
         "keep-logs",
         "run-as",
     ]

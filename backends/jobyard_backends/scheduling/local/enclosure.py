@@ -21,6 +21,7 @@ from jobyard_backends.scheduling.local.cgroups import Cgroups, find_cgroups
 from jobyard_backends.scheduling.local.engine import ENGINES, Engine, find_engine
 from jobyard_backends.scheduling.local.process import Account, Bounds, kill_marked
 from jobyard_backends.scheduling.local.settings import LocalSchedulingConfig
+from jobyard_backends.scheduling.local.ssh import Ssh, find_sshd
 
 EVERYBODY: Final = "*"
 """The key of the account for all users that have none of their own."""
@@ -51,6 +52,7 @@ class Enclosure:
     limited: bool = True
     accounts: Mapping[str, Account] = {}
     engine: Engine | None = None
+    ssh: Ssh | None = None
 
     @property
     def watched(self) -> bool:
@@ -79,10 +81,12 @@ class Enclosure:
         image: str,
         gpus: Sequence[int],
         account: Account | None,
+        daemon: Ssh | None = None,
     ) -> Bounds:
         """Make what holds the task of a folder; blocks.
 
         ``name`` is no other task's, ``image`` what it runs in where there are containers.
+        ``daemon`` is what was prepared in the folder to run beside it.
 
         Raises:
             OSError: The kernel refuses the control group.
@@ -93,11 +97,15 @@ class Enclosure:
             )
         wrapper: tuple[str, ...] = ()
         if self.sandbox is not None:
-            wrapper = self.sandbox.wrapper(folder, shm_mb=role.shm_mb, gpus=gpus, account=account)
+            more = [] if daemon is None else daemon.sandboxed(folder, account)
+            wrapper = self.sandbox.wrapper(
+                folder, shm_mb=role.shm_mb, gpus=gpus, account=account, more=more
+            )
         groups: tuple[Path, ...] = ()
         if self.cgroups is not None:
             groups = self.cgroups.make(name, memory_mb=role.memory_mb, cpus=role.cpu_number)
-        return Bounds(wrapper, groups, role.memory_mb)
+        beside = () if daemon is None else daemon.before(folder)
+        return Bounds(wrapper, groups, role.memory_mb, beside=beside)
 
     def kill(self, name: str) -> None:
         """Kill what is left of a task whose keeper is gone; blocks."""
@@ -163,7 +171,13 @@ def enclose(
         limited=config.enforce_limits,
         accounts=_accounts(config, enclosed=sandbox is not None or engine is not None),
         engine=engine,
+        ssh=_ssh(config, sandboxed=sandbox is not None),
     )
+
+
+def _ssh(config: LocalSchedulingConfig, *, sandboxed: bool) -> Ssh | None:
+    program = find_sshd() if config.ssh and sandboxed else None
+    return None if program is None else Ssh(program, config.ssh_address)
 
 
 def _engine(config: LocalSchedulingConfig, owner: Path, hidden: Sequence[Path]) -> Engine:

@@ -56,7 +56,7 @@ class Folders:
     def clear(self, submission: SubmissionId, number: int) -> None:
         """Remove what an ended attempt needs no more: all but its logs and exit codes."""
         attempt = self.attempt(submission, number)
-        for name in ("work", "tmp"):
+        for name in ("work", "tmp", "ssh"):
             for folder in attempt.glob(f"*/{name}"):
                 shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(attempt / "code", ignore_errors=True)

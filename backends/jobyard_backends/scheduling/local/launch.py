@@ -40,6 +40,7 @@ from jobyard_backends.scheduling.local.records import (
     container_id,
 )
 from jobyard_backends.scheduling.local.settings import LocalSchedulingConfig
+from jobyard_backends.scheduling.local.ssh import Ssh
 
 T = TypeVar("T")
 
@@ -201,6 +202,7 @@ class Launcher:
         account = self._enclosure.account(record.job.submitter)
         if account is not None:
             hand_over(folder, account)
+        daemon = self._daemon(record, task, folder, environment)
         bounds = self._enclosure.bounds(
             folder,
             role,
@@ -208,9 +210,25 @@ class Launcher:
             image=record.job.config.image,
             gpus=task.gpus,
             account=account,
+            daemon=daemon,
         )
         process.prepare(folder, role.command, environment, self._config.grace_seconds, bounds)
         return process.start(folder)
+
+    def _daemon(
+        self,
+        record: JobRecord,
+        task: TaskRecord,
+        folder: Path,
+        environment: Mapping[str, str],
+    ) -> Ssh | None:
+        """Make an SSH daemon ready, where there are any."""
+        ssh, port, keys = self._enclosure.ssh, task.ssh_port, record.job.keys
+        if ssh is None or port is None or keys is None:
+            return None
+        account = self._enclosure.account(record.job.submitter)
+        ssh.prepare(folder, port, keys.public, environment, account)
+        return ssh
 
     def _environment(
         self,

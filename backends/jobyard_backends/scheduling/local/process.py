@@ -129,13 +129,14 @@ class Bounds:
     """Be what holds a task: the words before its command, and control groups with its limits.
 
     ``memory_mb`` is what it asked for. Without words nothing is before the command; with a
-    ``container`` they are the whole.
+    ``container`` they are the whole. ``beside`` start something beside the command.
     """
 
     wrapper: tuple[str, ...] = ()
     cgroups: tuple[Path, ...] = ()
     memory_mb: int = 0
     container: Container | None = None
+    beside: tuple[str, ...] = ()
 
 
 def prepare(
@@ -181,7 +182,7 @@ def _arguments(
     around, within = _parted(environment)
     if within:
         argv = ["/usr/bin/env", *(f"{name}={value}" for name, value in within.items()), *argv]
-    return [*bounds.wrapper, *argv], around
+    return [*bounds.wrapper, *bounds.beside, *argv], around
 
 
 def _fill(folder: Path, command: str, environment: Mapping[str, str], container: Container) -> None:

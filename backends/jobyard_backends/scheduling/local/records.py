@@ -60,6 +60,12 @@ class TaskRecord:
         """Give what names the task within its attempt."""
         return self.role, self.index
 
+    @property
+    def ssh_port(self) -> int | None:
+        """Give the port for its SSH daemon; ``None`` before it has its ports."""
+        found = (port.numbers[0] for port in self.ports if port.label == "ssh")
+        return next(found, None)
+
 
 @frozen
 class AttemptRecord:

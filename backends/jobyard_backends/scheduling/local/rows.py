@@ -8,7 +8,14 @@ from typing import Any, Final
 from attrs import evolve, frozen
 from sqlalchemy import Connection, Row, Table, delete, insert, select, update
 
-from jobyard.domain.job import FrameworkName, JobRef, JobSubmission, OperationId, SubmissionId
+from jobyard.domain.job import (
+    FrameworkName,
+    JobRef,
+    JobSubmission,
+    KeyPair,
+    OperationId,
+    SubmissionId,
+)
 from jobyard.domain.states import ExecutionType
 from jobyard.domain.status import AttemptExit, ExitType, RetryCounts
 from jobyard.domain.virtual_cluster import VirtualClusterShare, VirtualClusterState
@@ -22,7 +29,7 @@ from jobyard_backends.scheduling.local.tables import ATTEMPTS, ENDS, JOBS, OPERA
 MIGRATIONS: Final = Migrations(
     component="scheduling_local",
     package="jobyard_backends.scheduling.local.migrations",
-    head="s0001",
+    head="s0002",
 )
 
 
@@ -178,6 +185,7 @@ def _fixed(record: JobRecord) -> dict[str, Any]:
         "fs_uri": job.fs_uri,
         "config": codec.dump_config(job.config),
         "created_at": job.created_at,
+        "public_key": None if job.keys is None else job.keys.public,
     }
 
 
@@ -221,6 +229,8 @@ def _job(row: Row[Any]) -> JobRecord:
         document=b"",
         fs_uri=row.fs_uri,
         created_at=row.created_at,
+        # The private half is the core's alone.
+        keys=None if row.public_key is None else KeyPair(row.public_key, b""),
     )
     return JobRecord(
         job=job,

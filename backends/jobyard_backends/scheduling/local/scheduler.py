@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import anyio
@@ -14,7 +15,7 @@ from jobyard.domain.identity import Actor
 from jobyard.domain.job import FrameworkName, JobRef, JobSubmission, OperationId, TaskRef
 from jobyard.domain.node import NodeShape
 from jobyard.domain.states import ExecutionType
-from jobyard.domain.status import JobStatus, JobSummary, WaitingReason
+from jobyard.domain.status import JobStatus, JobSummary, SshContainer, WaitingReason
 from jobyard.domain.virtual_cluster import CapacityPlan, QuotaState, VirtualClusterState
 from jobyard.errors import NotFound, Unavailable
 from jobyard.seams.enforcement import Enforcement
@@ -29,13 +30,13 @@ from jobyard.seams.scheduling import (
     Snapshot,
     Tail,
 )
-from jobyard_backends.scheduling.local import views
+from jobyard_backends.scheduling.local import ssh, views
 from jobyard_backends.scheduling.local.attempt import Tools
 from jobyard_backends.scheduling.local.book import Book, Edit, Entry
 from jobyard_backends.scheduling.local.fitness import Fitness
 from jobyard_backends.scheduling.local.logs import LogReader
 from jobyard_backends.scheduling.local.machine import Machine
-from jobyard_backends.scheduling.local.records import AttemptRecord, JobRecord, Phase
+from jobyard_backends.scheduling.local.records import AttemptRecord, JobRecord, Phase, container_id
 from jobyard_backends.scheduling.local.shares import Shares
 from jobyard_backends.scheduling.local.supervisor import Supervisor
 
@@ -43,7 +44,7 @@ LOG: Final = logging.getLogger("jobyard.scheduling.local")
 
 
 class LocalScheduler:
-    """Run jobs on this machine; implements ``Scheduler``, ``LogSource`` and ``Enforcing``."""
+    """Run jobs on this machine; implements ``Scheduler``, ``LogSource``, ``SshSource``, ``Enforcing``."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class LocalScheduler:
         self._book: Book = tools.book
         self._clock: Clock = tools.clock
         self._address = tools.config.address
+        self._ssh_address = tools.config.ssh_address
         self._folders = tools.folders
         self._machine = machine
         self._shares = shares
@@ -232,6 +234,33 @@ class LocalScheduler:
         if not self._supervisor.running:
             message = "the embedded scheduler is not running"
             raise Unavailable(message)
+
+    async def ssh_containers(self, ref: JobRef) -> Sequence[SshContainer]:
+        """Give the SSH daemons of a job's running tasks; empty where there are none.
+
+        Raises:
+            NotFound: There is no such job, or its name has another submission.
+        """
+        entry = await self._find(ref)
+        if entry is None or entry.record.forgotten:
+            raise _no_job(ref.name)
+        record, attempt = entry.record, entry.attempt
+        if attempt is None or record.phase is not Phase.RUNNING:
+            return ()
+        found = []
+        for task in attempt.unfinished():
+            folder = self._folders.task(record.id, attempt.number, task.role, task.index)
+            if task.ssh_port is not None and await self._has_daemon(record, folder):
+                mark = container_id(record, attempt.number, task.role, task.index)
+                found.append(SshContainer(mark, self._ssh_address, task.ssh_port))
+        return found
+
+    async def _has_daemon(self, record: JobRecord, folder: Path) -> bool:
+        if await anyio.Path(folder / ssh.FOLDER).exists():
+            return True
+        # One whose command is just being started is about to have its own.
+        soon = self._enclosure.ssh is not None and record.job.keys is not None
+        return soon and not await anyio.Path(folder / "keeper.json").exists()
 
     async def open_log(
         self,

@@ -103,6 +103,16 @@ class LocalSchedulingConfig(Protocol):
         ...
 
     @property
+    def ssh(self) -> bool:
+        """Tell whether each task has an SSH daemon, where sshd and a sandbox are."""
+        ...
+
+    @property
+    def ssh_address(self) -> str:
+        """Give the address on which these listen, and which callers are told."""
+        ...
+
+    @property
     def keep_logs(self) -> str:
         """Give for how long, or up to which size, logs of ended jobs are kept; empty: for ever."""
         ...
@@ -134,5 +144,7 @@ class LocalSchedulingSettings:
     hidden: tuple[Path, ...] = ()
     enforce_limits: bool = True
     log_size_mb: int = 1024
+    ssh: bool = False
+    ssh_address: str = "127.0.0.1"
     keep_logs: str = ""
     run_as: Mapping[str, str] = {}

@@ -41,6 +41,7 @@ JOBS: Final = Table(
     Column("completed_at", BigInteger, nullable=True),
     Column("stopping", Boolean, nullable=False),
     Column("forgotten", Boolean, nullable=False, comment="deleted, and still ending"),
+    Column("public_key", Text, nullable=True, comment="for SSH, in OpenSSH's form"),
     Index(
         "scheduling_local_one_job_a_name",
         "namespace",
