@@ -127,7 +127,7 @@ class Launcher:
         folders = self._task_folders(record, attempt)
         try:
             await self._thread(partial(self._folders.prepare, record.id, attempt.number, folders))
-            # No container is made here, so nobody logs in: a wrong file is told all the same.
+            # Nobody logs in with it here: a wrong file is told all the same.
             await registry_login(self._context.storage, record.job)
             await self._make_output(record)
             await self._bring_code(record, attempt, folders)
