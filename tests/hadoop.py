@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from attrs import field, frozen
+
 from tests.java_process import (
     JAVA,
     LOG,
@@ -71,17 +73,39 @@ def hadoop() -> Path:
     return installed_jars("hadoop")
 
 
+@frozen
+class HadoopSite:
+    """Be what is different in a cluster: the name of its host, settings, and Java's arguments."""
+
+    host: str = "127.0.0.1"
+    settings: Mapping[str, str] = field(factory=dict)
+    java: tuple[str, ...] = ()
+
+    @property
+    def secured(self) -> bool:
+        """Tell whether nobody is told anything without a ticket."""
+        return bool(self.settings)
+
+
 class Hdfs:
     """Run NameNodes, of which the first is active, and DataNodes."""
 
-    def __init__(self, folder: Path, *, name_nodes: int = 1, data_nodes: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name_nodes: int = 1,
+        data_nodes: int = 1,
+        site: HadoopSite | None = None,
+    ) -> None:
         self.folder = folder
+        self._site = site or HadoopSite()
         self._replicas = str(data_nodes)
         self._jars = hadoop()
         self.data_addresses: list[str] = []
         self._named = [f"nn{number}" for number in range(name_nodes)]
         rpc, http = lasting_ports(name_nodes), lasting_ports(name_nodes)
-        self.addresses = [f"http://127.0.0.1:{port}" for port in http]
+        self.addresses = [f"http://{self._site.host}:{port}" for port in http]
         self._rpc = rpc[0]
         self.settings = self._settings(rpc, http)
         self.name_nodes = [self._name_node(each) for each in self._named]
@@ -124,6 +148,10 @@ class Hdfs:
             if node.running
         ):
             return False  # one that died and is back is alive to NameNodes before it is
+        if self._site.secured:
+            # Its pages ask for tickets: what its log says has to do.
+            said = self.name_nodes[0].log.read_text()
+            return said.count("registerDatanode: from") >= len(self.data_nodes)
         alive = sum(node.running for node in self.data_nodes)
         for number, address in enumerate(self.addresses):
             if self.name_nodes[number].running and self.state(address) == "active":
@@ -205,9 +233,9 @@ class Hdfs:
     def _settings(self, rpc: list[int], http: list[int]) -> dict[str, str]:
         if len(rpc) == 1:
             return {
-                "fs.defaultFS": f"hdfs://127.0.0.1:{rpc[0]}",
-                "dfs.namenode.rpc-address": f"127.0.0.1:{rpc[0]}",
-                "dfs.namenode.http-address": f"127.0.0.1:{http[0]}",
+                "fs.defaultFS": f"hdfs://{self._site.host}:{rpc[0]}",
+                "dfs.namenode.rpc-address": f"{self._site.host}:{rpc[0]}",
+                "dfs.namenode.http-address": f"{self._site.host}:{http[0]}",
             }
         shared = self.folder / "shared"
         shutil.copytree(self._jars / "formatted", shared, dirs_exist_ok=True)
@@ -229,7 +257,7 @@ class Hdfs:
         if len(self._named) > 1:
             own["dfs.ha.namenode.id"] = name
         self._write_configuration(name, own)
-        return Node(name, _NAME_NODE, self.folder, self._classpath(name), user=SUPERUSER)
+        return self._node(name, _NAME_NODE)
 
     def _data_node(self, number: int) -> Node:
         name = f"dn{number}"
@@ -242,13 +270,20 @@ class Hdfs:
         }
         self.data_addresses.append(f"127.0.0.1:{http}")
         self._write_configuration(name, own)
-        return Node(name, _DATA_NODE, self.folder, self._classpath(name), user=SUPERUSER)
+        return self._node(name, _DATA_NODE)
+
+    def _node(self, name: str, main: str) -> Node:
+        java = " ".join(self._site.java)
+        more = {"JDK_JAVA_OPTIONS": java} if java else {}
+        place = self._classpath(name)
+        return Node(name, main, self.folder, place, user=SUPERUSER, more=more)
 
     def _write_configuration(self, name: str, own: Mapping[str, str]) -> None:
         folder = self.folder / f"{name}.conf"
         folder.mkdir()
         (folder / "log4j.properties").write_text(LOG)
         both = {**_CORE, **_HDFS, "dfs.replication": self._replicas, **self.settings, **own}
+        both.update(self._site.settings)
         both["hadoop.tmp.dir"] = str(self.folder / f"{name}.tmp")
         for file in ("core-site.xml", "hdfs-site.xml"):
             (folder / file).write_text(configuration(both))
@@ -269,9 +304,21 @@ def _listens(address: str) -> bool:
 @contextmanager
 def running_hdfs(*, name_nodes: int = 1, data_nodes: int = 1) -> Iterator[Hdfs]:
     """Make a cluster, and leave nothing of it."""
+    with started_hdfs(name_nodes=name_nodes, data_nodes=data_nodes) as hdfs:
+        yield hdfs
+
+
+@contextmanager
+def started_hdfs(
+    *, name_nodes: int = 1, data_nodes: int = 1, site: HadoopSite | None = None
+) -> Iterator[Hdfs]:
+    """Make a cluster of a kind, and leave nothing of it."""
     folder = Path(tempfile.mkdtemp(prefix="jobyard-hdfs-"))
     try:
-        hdfs = _started(folder, name_nodes=name_nodes, data_nodes=data_nodes)
+        hdfs = _started(
+            lambda place: Hdfs(place, name_nodes=name_nodes, data_nodes=data_nodes, site=site),
+            folder,
+        )
         try:
             yield hdfs
         finally:
@@ -280,12 +327,12 @@ def running_hdfs(*, name_nodes: int = 1, data_nodes: int = 1) -> Iterator[Hdfs]:
         shutil.rmtree(folder)
 
 
-def _started(folder: Path, *, name_nodes: int, data_nodes: int) -> Hdfs:
+def _started(make: Callable[[Path], Hdfs], folder: Path) -> Hdfs:
     """Start a cluster, once more where another run of tests took one of its ports meanwhile."""
     for number in range(_STARTS):
         place = folder / f"{number}"
         place.mkdir()
-        hdfs = Hdfs(place, name_nodes=name_nodes, data_nodes=data_nodes)
+        hdfs = make(place)
         try:
             hdfs.start()
         except RuntimeError as error:

@@ -36,7 +36,7 @@ _OWN: Final = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__
     "taskName",
     "color_message",  # uvicorn's, the same once more
 }
-_TALKATIVE: Final = ("uvicorn", "sqlalchemy", "alembic", "httpx", "httpcore", "asyncio")
+_TALKATIVE: Final = ("uvicorn", "sqlalchemy", "alembic", "httpx", "httpcore", "asyncio", "spnego")
 _SUSPICIOUS: Final = re.compile(
     r"[=@]|eyj|bearer|basic |password|token|secret|delegation", re.IGNORECASE
 )

@@ -37,6 +37,8 @@ _EXTRAS: Final = {
     "psycopg": "postgres",
     "gssapi": "kerberos",
     "kerberos": "kerberos",
+    "krb5": "kerberos",
+    "spnego": "kerberos",
 }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _USER: Final = r"[A-Za-z_][A-Za-z0-9._-]*[$]?"
 _ADDRESS: Final = r"https?://[^\s/?#@]+/?"
+_PRINCIPAL: Final = r"[^\s/@]+(/[^\s/@]+)?@[^\s/@]+"
 _NODE: Final = r"[A-Za-z0-9._-]+(:[0-9]{1,5})?"
 _BY_NAME: Final = "user-name"
 _BY_PROXY: Final = "proxy-user"
@@ -39,6 +40,36 @@ class HdfsTls:
         doc="The authorities that signed the certificates of NameNodes and DataNodes, in PEM. "
         "Without it: those that the machine trusts.",
     )
+
+
+@frozen
+class HdfsKerberos:
+    """Say where the gateway's tickets come from: a keytab, or a cache that others keep fresh."""
+
+    principal: str | None = option(
+        default=None,
+        pattern=_PRINCIPAL,
+        example="jobyard/gateway.example.org@EXAMPLE.ORG",
+        doc="Who the gateway is to Kerberos; HDFS has to take it for `user`. It is needed with "
+        "`keytab`; of a cache it is the principal that the cache is for.",
+    )
+    keytab: Path | None = option(
+        default=None,
+        example="/etc/jobyard/jobyard.keytab",
+        doc="The file with the principal's keys. The gateway gets its tickets by itself.",
+    )
+    ticket_cache: Path | None = option(
+        default=None,
+        doc="Where there is no `keytab`: a file with tickets that something else renews, such as "
+        "k5start.",
+    )
+
+    def problems(self) -> Iterable[Problem]:
+        """Refuse to have no place of tickets, and a keytab of nobody."""
+        if self.keytab is None and self.ticket_cache is None:
+            yield Problem("keytab", "expected this or 'ticket-cache'")
+        elif self.keytab is not None and self.principal is None:
+            yield Problem("principal", "is needed with 'keytab'")
 
 
 @frozen
@@ -86,13 +117,18 @@ class HdfsStorageConfig(StorageSettings):
         default=_BY_NAME,
         choices=(_BY_NAME, _BY_PROXY),
         doc="How HDFS is told for whom the gateway acts: by `user.name`, or by `doas`, for which "
-        "the gateway's user has to be one of `hadoop.proxyuser`.",
+        "the gateway's user has to be one of `hadoop.proxyuser`. With `kerberos` it is always the "
+        "latter.",
     )
     delegation_token: Secret | None = option(
         default=None,
         min_length=1,
         example={"file": "/etc/jobyard/hdfs-token"},
-        doc="A token that is sent in place of the gateway's user name.",
+        doc="A token of an administrator of the other gateway, where `server` is `jobyard`.",
+    )
+    kerberos: HdfsKerberos | None = option(
+        default=None,
+        doc="For a cluster that asks for Kerberos; it takes the extra `kerberos`.",
     )
     reserved_users: tuple[str, ...] = option(
         default=("hdfs", "yarn", "mapred"),
@@ -112,34 +148,47 @@ class HdfsStorageConfig(StorageSettings):
         default=_HADOOP,
         choices=(_HADOOP, _GATEWAY),
         doc="What `name-nodes` are: Hadoop's, or the address of another Jobyard, whose storage is "
-        "used. That one has to trust user names; `delegation-token` is a token of an administrator "
-        "of it.",
+        "used. That one has to trust user names.",
     )
     tls: HdfsTls | None = option(default=None, doc="For NameNodes and DataNodes with HTTPS.")
     timeouts: HdfsTimeouts = option(factory=HdfsTimeouts, doc="How long to wait.")
 
     def problems(self) -> Iterable[Problem]:
-        """Refuse a NameNode that is named twice, and certificates that nobody shows."""
+        """Refuse a NameNode that is named twice, and what belongs to another kind of server."""
         known: set[str] = set()
         for number, address in enumerate(self.name_nodes):
             if address.rstrip("/") in known:
                 yield Problem(f"name-nodes[{number}]", f"{address} is in the list already")
             known.add(address.rstrip("/"))
-        if self.server == _GATEWAY and self.delegation_token is None:
-            yield Problem("delegation-token", "is needed where 'server' is 'jobyard'")
         if self.tls is not None and not any(each.startswith("https:") for each in known):
             yield Problem("tls", "is for https: addresses in 'name-nodes', and there is none")
+        if self.server == _GATEWAY:
+            yield from self._problems_of_gateway()
+        elif self.delegation_token is not None:
+            # Hadoop would take every user whom the gateway names beside it for the gateway.
+            yield Problem("delegation-token", "is for 'server: jobyard'; for Hadoop see 'kerberos'")
+
+    def _problems_of_gateway(self) -> Iterable[Problem]:
+        if self.delegation_token is None:
+            yield Problem("delegation-token", "is needed where 'server' is 'jobyard'")
+        if self.kerberos is not None:
+            yield Problem("kerberos", "is for Hadoop, and 'server' is 'jobyard'")
+        if self.impersonation == _BY_PROXY:
+            yield Problem("impersonation", "another Jobyard knows 'user-name' alone")
 
 
 def _place(config: HdfsStorageConfig) -> Place:
-    from jobyard_backends.storage.hdfs import Patience, Place  # noqa: PLC0415 - not before chosen
+    from jobyard_backends.storage.hdfs import Patience, Place, Tickets  # noqa: PLC0415 - not before chosen
 
-    times = config.timeouts
+    times, tickets = config.timeouts, config.kerberos
     return Place(
         name_nodes=config.name_nodes,
         user=config.user,
         by_proxy=config.impersonation == _BY_PROXY,
         delegation=config.delegation_token,
+        tickets=None
+        if tickets is None
+        else Tickets(tickets.principal, tickets.keytab, tickets.ticket_cache),
         reserved=frozenset(config.reserved_users),
         data_nodes=config.data_node_addresses,
         ca_file=None if config.tls is None else config.tls.ca_file,

@@ -166,7 +166,8 @@ def test_a_plugin_for_another_version_of_its_seam_says_what_to_upgrade(
         ("ldpa", "installed: ldap, local; did you mean 'ldap'?"),
         ("psycopg", 'installed: ldap, local; try: pip install "jobyard[postgres]"'),
         ("x" * 1000, "installed: ldap, local"),
-        ("gssapi", "installed: ldap, local"),
+        ("lightkube", "installed: ldap, local"),
+        ("spnego", 'installed: ldap, local; try: pip install "jobyard[kerberos]"'),
     ],
 )
 def test_an_unknown_name_says_what_there_is(install: Install, name: str, ending: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobyard.seams.context import TaskOwner
     from jobyard.seams.storage import Storage
 
-__all__ = ["Patience", "Place", "open_backend"]
+__all__ = ["Patience", "Place", "Tickets", "open_backend"]
 
 
 @frozen
@@ -29,6 +29,15 @@ class Patience:
 
 
 @frozen
+class Tickets:
+    """Be where Kerberos' tickets come from; see the provider's settings."""
+
+    principal: str | None
+    keytab: Path | None
+    ticket_cache: Path | None
+
+
+@frozen
 class Place:
     """Say where HDFS is, and who the gateway is there; see the provider's settings."""
 
@@ -36,6 +45,7 @@ class Place:
     user: str
     by_proxy: bool
     delegation: Secret | None
+    tickets: Tickets | None
     reserved: frozenset[str]
     data_nodes: Mapping[str, str]
     ca_file: Path | None

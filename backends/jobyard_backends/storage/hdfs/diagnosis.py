@@ -24,6 +24,11 @@ class _Trial:
         self._place = place
         self._path = staging.new_name()
 
+    async def show(self) -> str:
+        with translated("/"):
+            await self._client.show()
+        return f"HDFS gave a token to {self._place.user}"
+
     async def look(self) -> str:
         with translated("/"):
             found = await self._client.status("/")
@@ -77,6 +82,7 @@ async def diagnosis(place: Place) -> AsyncIterator[Sequence[Check]]:
             )
             return
         yield (
+            *_by_kerberos(place, trial),
             Check(
                 "ask a NameNode",
                 trial.look,
@@ -93,3 +99,14 @@ async def diagnosis(place: Place) -> AsyncIterator[Sequence[Check]]:
             Check("read it", trial.read, data_nodes),
             Check("remove it", trial.remove, "Check that there is no safe mode."),
         )
+
+
+def _by_kerberos(place: Place, trial: _Trial) -> tuple[Check, ...]:
+    if place.tickets is None:
+        return ()
+    hint = (
+        "Try it by hand, as the gateway's account: kinit -kt KEYTAB PRINCIPAL, then kvno "
+        "HTTP/HOST for a NameNode of 'name-nodes', which have to be named as their principals "
+        f"are. hadoop.security.auth_to_local has to make {place.user} of the gateway's principal."
+    )
+    return (Check("show a Kerberos ticket", trial.show, hint),)

@@ -20,7 +20,13 @@ from jobyard_backends.storage.hdfs.failures import translated
 from jobyard_backends.storage.hdfs.people import People
 from jobyard_backends.storage.hdfs.relay import RelayStorage
 from jobyard_backends.storage.hdfs.storage import HdfsStorage
-from jobyard_backends.storage.hdfs.webhdfs import Identity, Timeouts, WebHdfs, WebHdfsFailure
+from jobyard_backends.storage.hdfs.webhdfs import (
+    Identity,
+    Kerberos,
+    Timeouts,
+    WebHdfs,
+    WebHdfsFailure,
+)
 
 
 @asynccontextmanager
@@ -33,6 +39,7 @@ async def opened(place: Place, tasks: TaskOwner) -> AsyncIterator[Storage]:
             yield RelayStorage(client, people, patience=patience)
             return
         await prepare(client, place.user)
+        tasks.spawn("renewal of HDFS' tokens", client.keep)
         tasks.spawn("sweep of the HDFS storage", partial(_sweep, client))
         yield HdfsStorage(client, people, patience=patience)
 
@@ -43,11 +50,7 @@ async def connected(place: Place) -> AsyncIterator[WebHdfs]:
     patience = place.patience
     client = WebHdfs(
         place.name_nodes,
-        identity=Identity(
-            place.user,
-            by_proxy=place.by_proxy,
-            delegation=None if place.delegation is None else place.delegation.reveal(),
-        ),
+        identity=_identity(place),
         timeouts=Timeouts(patience.connect, patience.answer, patience.transfer, patience.failover),
         trusted=await to_thread.run_sync(_trusted, place.ca_file),
         data_nodes=place.data_nodes,
@@ -81,6 +84,18 @@ async def _sweep(client: WebHdfs) -> None:
         await staging.sweep(client, SystemClock())
     except WebHdfsFailure:
         return  # the next opening goes on
+
+
+def _identity(place: Place) -> Identity:
+    tickets = place.tickets
+    return Identity(
+        place.user,
+        by_proxy=place.by_proxy,
+        delegation=None if place.delegation is None else place.delegation.reveal(),
+        kerberos=None
+        if tickets is None
+        else Kerberos(tickets.principal, tickets.keytab, tickets.ticket_cache),
+    )
 
 
 def _trusted(ca_file: Path | None) -> ssl.SSLContext:

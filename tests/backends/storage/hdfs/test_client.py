@@ -136,7 +136,7 @@ def _certified(authority: trustme.CA) -> ssl.SSLContext:
         (
             Identity("me", by_proxy=True, delegation="t"),
             "alice",
-            {"delegation": "t", "doas": "alice"},
+            {"user.name": "me", "doas": "alice"},
         ),
     ],
 )

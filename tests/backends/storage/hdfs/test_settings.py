@@ -28,7 +28,7 @@ def test_settings_of_every_kind_are_read(tmp_path: Path) -> None:
             "name-nodes": ["https://nn1:9871", "https://nn2:9871/"],
             "default-fs-uri": "hdfs://cluster",
             "user": "gateway",
-            "impersonation": "proxy-user",
+            "impersonation": "user-name",
             "delegation-token": "HAAEaGRmcw",
             "reserved-users": [],
             "server": "jobyard",
@@ -92,3 +92,30 @@ def test_certificates_are_for_https(tmp_path: Path) -> None:
     settings = {"name-nodes": ["http://nn1:9870"], "tls": {"ca-file": "ca.pem"}}
 
     assert set(wrong(settings, tmp_path)) == {"tls"}
+
+
+def test_what_is_for_another_kind_of_server_is_refused(tmp_path: Path) -> None:
+    hadoop = {"name-nodes": ["http://nn1:9870"], "delegation-token": "HAAEaGRmcw"}
+    gateway = {
+        **hadoop,
+        "server": "jobyard",
+        "impersonation": "proxy-user",
+        "kerberos": {"ticket-cache": "cache"},
+    }
+
+    assert set(wrong(hadoop, tmp_path)) == {"delegation-token"}
+    assert set(wrong(gateway, tmp_path)) == {"impersonation", "kerberos"}
+
+
+def test_tickets_come_from_a_keytab_of_somebody_or_from_a_cache(tmp_path: Path) -> None:
+    def with_kerberos(**kerberos: str) -> Mapping[str, object]:
+        return {"name-nodes": ["http://nn1:9870"], "kerberos": kerberos}
+
+    assert set(wrong(with_kerberos(), tmp_path)) == {"kerberos.keytab"}
+    assert set(wrong(with_kerberos(keytab="k"), tmp_path)) == {"kerberos.principal"}
+    bad = with_kerberos(keytab="k", principal="me")
+    assert set(wrong(bad, tmp_path)) == {"kerberos.principal"}
+    config = configured(PROVIDER, with_kerberos(**{"ticket-cache": "tickets"}), tmp_path)
+    assert isinstance(config, HdfsStorageConfig)
+    assert config.kerberos is not None
+    assert config.kerberos.ticket_cache == tmp_path / "tickets"

@@ -12,8 +12,13 @@ may have happened before it repeats anything that must not happen twice.
 from jobyard_backends.storage.hdfs.webhdfs.answers import Checksum, Listing, Status, Summary
 from jobyard_backends.storage.hdfs.webhdfs.client import WebHdfs
 from jobyard_backends.storage.hdfs.webhdfs.data import DataNodes, Download
-from jobyard_backends.storage.hdfs.webhdfs.failures import NoAnswer, RemoteError, WebHdfsFailure
-from jobyard_backends.storage.hdfs.webhdfs.identity import Identity
+from jobyard_backends.storage.hdfs.webhdfs.failures import (
+    NoAnswer,
+    NoTicket,
+    RemoteError,
+    WebHdfsFailure,
+)
+from jobyard_backends.storage.hdfs.webhdfs.identity import Identity, Kerberos
 from jobyard_backends.storage.hdfs.webhdfs.name_nodes import NameNodes, Timeouts
 
 __all__ = [
@@ -21,9 +26,11 @@ __all__ = [
     "DataNodes",
     "Download",
     "Identity",
+    "Kerberos",
     "Listing",
     "NameNodes",
     "NoAnswer",
+    "NoTicket",
     "RemoteError",
     "Status",
     "Summary",

@@ -24,6 +24,7 @@ from jobyard_backends.storage.hdfs.webhdfs.data import Body, DataNodes, Download
 from jobyard_backends.storage.hdfs.webhdfs.failures import NoAnswer, RemoteError, refusal
 from jobyard_backends.storage.hdfs.webhdfs.identity import Identity
 from jobyard_backends.storage.hdfs.webhdfs.name_nodes import NameNodes, Question, Timeouts
+from jobyard_backends.storage.hdfs.webhdfs.tokens import Tokens
 
 _NODES: Final = 4
 """DataNodes that are tried for one transfer."""
@@ -35,8 +36,8 @@ Look = Callable[[], Awaitable[bool | None]]
 class WebHdfs:
     """Call HDFS; ``user`` is who asks in every method, ``None`` being the client itself.
 
-    Paths are absolute. ``trusted`` says whose certificates are believed. Every method raises :class:`RemoteError` where a node says no, and :class:`NoAnswer`
-    where none answers.
+    Paths are absolute. ``trusted`` says whose certificates are believed. Every method raises
+    :class:`RemoteError` where a node says no, and :class:`NoAnswer` where none answers.
     """
 
     def __init__(
@@ -52,13 +53,26 @@ class WebHdfs:
         context = trusted or ssl.create_default_context()
         self._identity = identity
         self._patience = times.failover
-        self._names = NameNodes(name_nodes, timeouts=times, trusted=context)
+        self._names = _name_nodes(name_nodes, identity, times, context)
+        self._tokens = Tokens(self._names, identity.name) if identity.kerberos else None
         self._data = DataNodes(timeouts=times, trusted=context, elsewhere=data_nodes)
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections, and give tokens back."""
+        if self._tokens is not None:
+            await self._tokens.aclose()
         await self._names.aclose()
         await self._data.aclose()
+
+    async def keep(self) -> None:
+        """Keep tokens good until cancelled; without Kerberos there are none, and it returns."""
+        if self._tokens is not None:
+            await self._tokens.keep()
+
+    async def show(self) -> None:
+        """Return if the client could show by Kerberos who it is, or needs not."""
+        if self._tokens is not None:
+            await self._tokens.show()
 
     async def status(self, path: str, *, user: str | None = None) -> Status:
         """Describe a file or folder."""
@@ -169,13 +183,19 @@ class WebHdfs:
         return await self._send(self._asked("POST", "APPEND", path, user), chunks)
 
     def _asked(self, method: str, op: str, path: str, user: str | None, **more: str) -> Question:
-        return Question(method, path, {"op": op, **self._identity.parameters(user), **more})
+        parameters = {"op": op, **self._identity.parameters(user), **more}
+        return Question(method, path, parameters, user=user)
+
+    async def _answer(self, question: Question) -> httpx.Response:
+        if self._tokens is not None:
+            return await self._tokens.ask(question)
+        return await self._names.ask(question)
 
     async def _get(self, op: str, path: str, user: str | None, **more: str) -> httpx.Response:
-        return await self._names.ask(self._asked("GET", op, path, user, **more))
+        return await self._answer(self._asked("GET", op, path, user, **more))
 
     async def _put(self, op: str, path: str, user: str | None, **more: str) -> httpx.Response:
-        return await self._names.ask(self._asked("PUT", op, path, user, **more))
+        return await self._answer(self._asked("PUT", op, path, user, **more))
 
     async def _surely(self, question: Question, look: Look) -> bool:
         """Do what must not be done twice: before it is done again, look whether it was done."""
@@ -184,7 +204,7 @@ class WebHdfs:
         doubt = False
         while True:
             try:
-                done = _done(await self._names.ask(asked))
+                done = _done(await self._answer(asked))
             except NoAnswer as error:
                 if not error.maybe_done:
                     raise
@@ -236,11 +256,23 @@ class WebHdfs:
         """Ask a NameNode for a DataNode; nothing is done by that."""
         without = {"excludedatanodes": ",".join(excluded)} if excluded else {}
         parameters = {**question.parameters, **without}
-        response = await self._names.ask(evolve(question, parameters=parameters))
+        response = await self._answer(evolve(question, parameters=parameters))
         location = response.headers.get("location")
         if response.status_code != httpx.codes.TEMPORARY_REDIRECT or location is None:
             raise refusal(response, "NameNode")
         return _of_path(str(location), question.path)
+
+
+def _name_nodes(
+    addresses: Sequence[str], identity: Identity, timeouts: Timeouts, trusted: ssl.SSLContext
+) -> NameNodes:
+    negotiation = None
+    if identity.kerberos is not None:
+        # The library is an extra of its own.
+        from jobyard_backends.storage.hdfs.webhdfs.kerberos import Negotiation  # noqa: PLC0415
+
+        negotiation = Negotiation(identity.kerberos, timeouts.answer)
+    return NameNodes(addresses, timeouts=timeouts, trusted=trusted, negotiation=negotiation)
 
 
 def _permission(mode: int | None) -> dict[str, str]:

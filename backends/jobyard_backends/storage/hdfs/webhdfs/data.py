@@ -171,7 +171,8 @@ class DataNodes:
         except httpx.InvalidURL as error:
             raise NoAnswer("What answers is no NameNode.", repr(error)) from error
         if url.scheme not in ("http", "https") or not url.host:
-            raise NoAnswer("What answers is no NameNode.", f"it redirects to {location[:200]!r}")
+            without_token = location.partition("?")[0][:200]
+            raise NoAnswer("What answers is no NameNode.", f"it redirects to {without_token!r}")
         place = self._elsewhere.get(_node(url)) or self._elsewhere.get(url.host)
         if place is None:
             return url

@@ -3,6 +3,7 @@
 WebHdfsFailure
 ├── RemoteError     a node understood, and said no
 └── NoAnswer        nobody answers, or whoever does is no such node
+    └── NoTicket    nothing was asked: the client cannot show who it is
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class NoAnswer(WebHdfsFailure):
         self.detail = detail
         self.maybe_done = maybe_done
         self.timed_out = timed_out
+
+
+class NoTicket(NoAnswer):
+    """Report that Kerberos does not let the client show who it is; no other node helps."""
 
 
 def unanswered(error: httpx.TransportError, node: str, address: str) -> NoAnswer:

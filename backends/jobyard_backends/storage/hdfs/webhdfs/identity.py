@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from attrs import field, frozen
+
+
+@frozen
+class Kerberos:
+    """Be where tickets come from: a keytab and its principal, or a cache that others keep fresh."""
+
+    principal: str | None = None
+    keytab: Path | None = None
+    ticket_cache: Path | None = None
 
 
 @frozen
@@ -11,19 +22,24 @@ class Identity:
 
     ``name`` is the client's own user. Others are named in ``user.name``, which NameNodes without
     Kerberos believe; with ``by_proxy`` they are in ``doas``, behind the client's own name, which
-    the NameNode has to list as a proxy user. A ``delegation`` token takes the place of the name.
+    the NameNode has to list as a proxy user. A ``delegation`` token takes the place of the client's
+    own name, and of nobody else's: who reads a token looks at no ``doas``, and would take a user
+    for the client. With ``kerberos`` all have tokens that are got by it, others as by ``doas``.
     """
 
     name: str
     by_proxy: bool = False
     delegation: str | None = field(default=None, repr=False)
+    kerberos: Kerberos | None = None
 
     def parameters(self, user: str | None) -> dict[str, str]:
         """Give what says that a request is a user's; ``None`` is the client itself."""
-        other = user is not None and user != self.name
-        if other and not self.by_proxy:
-            return {"user.name": str(user)}
-        own = {"user.name": self.name}
-        if self.delegation is not None:
-            own = {"delegation": self.delegation}
-        return {**own, "doas": str(user)} if other else own
+        if self.kerberos is not None:
+            return {}
+        if user is None or user == self.name:
+            return (
+                {"user.name": self.name}
+                if self.delegation is None
+                else {"delegation": self.delegation}
+            )
+        return {"user.name": self.name, "doas": user} if self.by_proxy else {"user.name": user}

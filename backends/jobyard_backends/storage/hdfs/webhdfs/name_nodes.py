@@ -7,20 +7,24 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import anyio
 import httpx
-from attrs import frozen
+from attrs import field, frozen
 
 from jobyard.finishing import finished
 from jobyard_backends.storage.hdfs.webhdfs.failures import (
     NoAnswer,
+    NoTicket,
     RemoteError,
     refusal,
     unanswered,
 )
+
+if TYPE_CHECKING:
+    from jobyard_backends.storage.hdfs.webhdfs.kerberos import Negotiation
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -48,23 +52,32 @@ class Timeouts:
 class Question:
     """Be one request to whichever NameNode is active.
 
-    One that is not ``repeatable`` is not sent again after it may have been carried out.
+    One that is not ``repeatable`` is not sent again after it may have been carried out. ``user`` is
+    for whom it is, ``None`` being the client itself; ``by_ticket`` shows that by Kerberos.
     """
 
     method: str
     path: str
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, str] = field(repr=False)  # a token may be one
     repeatable: bool = True
+    user: str | None = None
+    by_ticket: bool = False
 
 
 class NameNodes:
     """Ask the active NameNode, and look for it where it is not."""
 
     def __init__(
-        self, addresses: Sequence[str], *, timeouts: Timeouts, trusted: ssl.SSLContext
+        self,
+        addresses: Sequence[str],
+        *,
+        timeouts: Timeouts,
+        trusted: ssl.SSLContext,
+        negotiation: Negotiation | None = None,
     ) -> None:
         self._addresses = [address.rstrip("/") + _PREFIX for address in addresses]
         self._timeouts = timeouts
+        self._negotiation = negotiation
         self._active = 0
         self._client = httpx.AsyncClient(
             verify=trusted,
@@ -87,6 +100,7 @@ class NameNodes:
             RemoteError: It said no.
             NoAnswer: None was active, or the request may have been carried out and is not
                 repeatable.
+            NoTicket: Kerberos does not let the client ask.
         """
         failure = NoAnswer("No NameNode can be reached.", "no time was left to ask")
         async for address in self._turns():
@@ -96,6 +110,8 @@ class NameNodes:
                 if not error.passing:
                     raise
                 failure = NoAnswer(f"No NameNode takes requests: {error.message}", str(error))
+            except NoTicket:
+                raise
             except NoAnswer as error:
                 failure = error
                 if error.maybe_done and not question.repeatable:
@@ -111,10 +127,11 @@ class NameNodes:
         NameNode does not tell, it is the host, which does where that is an IP address.
         """
         url = self._addresses[self._active].removesuffix(_PREFIX) + _LIVE_NODES
+        request = self._client.build_request("GET", url)
         try:
-            response = await self._client.get(url)
+            response = await self._send(request, by_ticket=True)
             live = json.loads(response.json()["beans"][0]["LiveNodes"])
-        except (httpx.TransportError, ValueError, KeyError, IndexError, TypeError):
+        except (httpx.TransportError, NoTicket, ValueError, KeyError, IndexError, TypeError):
             live = {}
         host, _, port = node.rpartition(":")
         for name, facts in live.items():
@@ -144,7 +161,7 @@ class NameNodes:
         request = self._client.build_request(
             question.method, address + quote(question.path), params=dict(question.parameters)
         )
-        send = partial(self._client.send, request)
+        send = partial(self._send, request, by_ticket=question.by_ticket)
         try:
             response = await (send() if question.method == "GET" else finished(send))
         except httpx.TransportError as error:
@@ -152,6 +169,17 @@ class NameNodes:
         if response.is_success or response.status_code == httpx.codes.TEMPORARY_REDIRECT:
             return response
         raise refusal(response, "NameNode")
+
+    async def _send(self, request: httpx.Request, *, by_ticket: bool) -> httpx.Response:
+        """Send a request, and show by Kerberos who asks where that is wanted and there is any."""
+        if not by_ticket or self._negotiation is None:
+            return await self._client.send(request)
+        exchange = await self._negotiation.begin(request.url.host)
+        request.headers["Authorization"] = exchange.header
+        response = await self._client.send(request)
+        if response.is_success:
+            await self._negotiation.finish(exchange, response)
+        return response
 
 
 def _host(address: str) -> str:
