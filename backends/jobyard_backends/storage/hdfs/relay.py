@@ -6,36 +6,32 @@ nothing is staged here, and no bit is looked at.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable
 from functools import partial
 
 from jobyard.domain.identity import Actor
 from jobyard.errors import NotFound
 from jobyard.seams.storage import (
-    ContentSummary,
-    FileChecksum,
     FilePage,
     FileStatus,
     IsAFolder,
     NotPermitted,
 )
+from jobyard_backends.storage.hdfs.contents import Contents
 from jobyard_backends.storage.hdfs.failures import translated
 from jobyard_backends.storage.hdfs.listing import described
 from jobyard_backends.storage.hdfs.people import People
-from jobyard_backends.storage.hdfs.reading import Reading
 from jobyard_backends.storage.hdfs.sending import send_to_the_end
 from jobyard_backends.storage.hdfs.staging import checked
 from jobyard_backends.storage.hdfs.webhdfs import Status, WebHdfs
 from jobyard_backends.storage.hdfs.webhdfs.client import Look
 
 
-class RelayStorage:
+class RelayStorage(Contents):
     """Keep files with another gateway; implements the seam's ``Storage``."""
 
     def __init__(self, client: WebHdfs, people: People, *, patience: float) -> None:
-        self._client = client
-        self._people = people
-        self._patience = patience
+        super().__init__(client, people, patience=patience, named=checked)
 
     async def stat(self, path: str, *, as_user: Actor) -> FileStatus:
         """Describe a path; see the seam."""
@@ -58,16 +54,6 @@ class RelayStorage:
         shown = entries[:limit]
         more = shown[-1].name if shown and remaining + cut else None
         return FilePage(tuple(shown), more, remaining + cut)
-
-    async def read(
-        self, path: str, offset: int = 0, length: int | None = None, *, as_user: Actor
-    ) -> AsyncIterator[bytes]:
-        """Stream a file's bytes; see the seam."""
-        with translated(path, looking=True):
-            user = self._people.user(as_user)
-            reading = Reading(self._client, checked(path), user, self._patience)
-            async for chunk in reading.chunks(offset, length):
-                yield chunk
 
     async def write(
         self,
@@ -131,21 +117,6 @@ class RelayStorage:
         with translated(path, looking=True):
             user = self._people.user(as_user)
             await self._client.set_permission(checked(path), mode, user=user)
-
-    async def summary(self, path: str, *, as_user: Actor) -> ContentSummary:
-        """Count what lies below a path; see the seam."""
-        with translated(path, looking=True):
-            user = self._people.user(as_user)
-            found = await self._client.summary(checked(path), user=user)
-        return ContentSummary(found.files, found.folders, found.length, found.space_consumed)
-
-    async def checksum(self, path: str, *, as_user: Actor) -> FileChecksum:
-        """Give a file's checksum; see the seam."""
-        if (await self._found(path, as_user)).is_folder:
-            raise IsAFolder(f"Path is not a file: {path}")
-        with translated(path, looking=True):
-            found = await self._client.checksum(path, user=self._people.user(as_user))
-        return FileChecksum(found.algorithm, bytes.fromhex(found.digest)[: found.length])
 
     async def ping(self) -> None:
         """Look at the root; see the seam."""

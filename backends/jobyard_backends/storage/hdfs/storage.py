@@ -9,19 +9,16 @@ from attrs import evolve
 from jobyard.domain.identity import Actor
 from jobyard.seams.storage import (
     AlreadyExists,
-    ContentSummary,
-    FileChecksum,
     FilePage,
     FileStatus,
-    IsAFolder,
     NotPermitted,
 )
 from jobyard_backends.storage.hdfs import staging
+from jobyard_backends.storage.hdfs.contents import Contents
 from jobyard_backends.storage.hdfs.failures import translated
 from jobyard_backends.storage.hdfs.folders import Folders
 from jobyard_backends.storage.hdfs.listing import Listings, described
 from jobyard_backends.storage.hdfs.people import People, home_of
-from jobyard_backends.storage.hdfs.reading import Reading
 from jobyard_backends.storage.hdfs.staging import changed, looked_at
 from jobyard_backends.storage.hdfs.webhdfs import RemoteError, Status, WebHdfs
 from jobyard_backends.storage.hdfs.writing import Writing
@@ -29,13 +26,11 @@ from jobyard_backends.storage.hdfs.writing import Writing
 _FOLDER_MODE = 0o755
 
 
-class HdfsStorage:
+class HdfsStorage(Contents):
     """Keep files in HDFS; implements the seam's ``Storage``."""
 
     def __init__(self, client: WebHdfs, people: People, *, patience: float) -> None:
-        self._client = client
-        self._people = people
-        self._patience = patience
+        super().__init__(client, people, patience=patience, named=looked_at)
         self._folders = Folders(client, people)
         self._listings = Listings(client)
 
@@ -51,16 +46,6 @@ class HdfsStorage:
         with translated(path, looking=True):
             user = self._people.user(as_user)
             return await self._listings.page(looked_at(path), after, limit, user)
-
-    async def read(
-        self, path: str, offset: int = 0, length: int | None = None, *, as_user: Actor
-    ) -> AsyncIterator[bytes]:
-        """Stream a file's bytes; see the seam."""
-        with translated(path, looking=True):
-            user = self._people.user(as_user)
-            reading = Reading(self._client, looked_at(path), user, self._patience)
-            async for chunk in reading.chunks(offset, length):
-                yield chunk
 
     async def write(
         self,
@@ -134,21 +119,6 @@ class HdfsStorage:
         with translated(path, looking=True):
             user = self._people.user(as_user)
             await self._client.set_permission(changed(path), mode, user=user)
-
-    async def summary(self, path: str, *, as_user: Actor) -> ContentSummary:
-        """Count what lies below a path; see the seam."""
-        with translated(path, looking=True):
-            user = self._people.user(as_user)
-            found = await self._client.summary(looked_at(path), user=user)
-        return ContentSummary(found.files, found.folders, found.length, found.space_consumed)
-
-    async def checksum(self, path: str, *, as_user: Actor) -> FileChecksum:
-        """Give Hadoop's checksum of a file; see the seam."""
-        with translated(path, looking=True):
-            if (await self._found(looked_at(path), as_user)).is_folder:
-                raise IsAFolder(f"Path is not a file: {path}")
-            found = await self._client.checksum(path, user=self._people.user(as_user))
-        return FileChecksum(found.algorithm, bytes.fromhex(found.digest)[: found.length])
 
     async def ping(self) -> None:
         """Write a file, and remove it; see the seam."""
