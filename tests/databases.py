@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import anyio
+from anyio.lowlevel import checkpoint
 from attrs import frozen
 from sqlalchemy import Connection, Table, func, select
 
 from jobyard.clock import SystemClock
+from jobyard.database.engines import READERS
 from jobyard.database.store import SqlStore, open_store
 from jobyard.seams.context import Store
 from jobyard.secret import Secret
@@ -47,3 +52,21 @@ async def count(store: Store, table: Table) -> int:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
     return await store.read(work)
+
+
+async def filled(store: Store) -> None:
+    """Have every reader open the connection now that it keeps: it is no job's."""
+    together = threading.Barrier(READERS)
+
+    def waiting(_: int) -> Callable[[Connection], None]:
+        def wait(_: Connection) -> None:
+            together.wait(60)
+
+        return wait
+
+    async with anyio.create_task_group() as group:
+        for number in range(READERS):
+            group.start_soon(store.read, waiting(number))
+            # What is asked for in one turn of the loop is one reader's.
+            for _ in range(5):
+                await checkpoint()

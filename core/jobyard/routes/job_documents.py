@@ -17,6 +17,7 @@ from jobyard.errors import (
     NoJobConfig,
     NoJobSshInfo,
     NotFound,
+    NotSupported,
 )
 from jobyard.resilience import Guarded, rejected
 from jobyard.routes.address import Addresses
@@ -185,7 +186,7 @@ class JobDocumentRoutes:
 
         try:
             containers = await self._scheduling.call("ssh", ask, idempotent=True)
-        except NotFound as error:
+        except (NotFound, NotSupported) as error:
             raise NoJobSshInfo(asked.shown) from error
         if not containers:
             raise NoJobSshInfo(asked.shown)

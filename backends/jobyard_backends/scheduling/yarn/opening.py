@@ -86,6 +86,7 @@ async def assembled(
                 names=names,
                 ports=ports,
                 clock=clock,
+                ssh=site.docker is not None,
             )
         )
 

@@ -14,7 +14,7 @@ from jobyard.domain.node import NodeShape
 from jobyard.domain.states import JobState
 from jobyard.domain.status import JobStatus, JobSummary, SshContainer, WaitingReason
 from jobyard.domain.virtual_cluster import CapacityPlan, QuotaState
-from jobyard.errors import NotFound
+from jobyard.errors import NotFound, NotSupported
 from jobyard.seams.scheduling import Presence, Removal, Snapshot
 from jobyard_backends.scheduling.yarn import fitness, views
 from jobyard_backends.scheduling.yarn.admission import Admission
@@ -48,6 +48,7 @@ class Parts:
     names: Names
     ports: PortOffice
     clock: Clock
+    ssh: bool
 
 
 class YarnScheduler:
@@ -124,7 +125,10 @@ class YarnScheduler:
 
         Raises:
             NotFound: There is no such job, or its name has another submission.
+            NotSupported: Tasks run in no containers, which alone have daemons.
         """
+        if not self._parts.ssh:
+            raise NotSupported("tasks have no SSH daemons where they run in no containers")
         found = await self._parts.frameworks.meant(ref)
         status = views.status(found.said, found.job)
         running = {
