@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from jobyard.secret import Secret
 from jobyard_backends.scheduling.yarn.container_script.specification import specification
@@ -38,22 +38,17 @@ def render(script: ContainerScript) -> str:
     Raises:
         ValueError: A value holds a NUL, which no process can be given.
     """
-    return (
-        _environment()
-        .from_string(_text("start.sh.j2"))
-        .render(
-            spec=json.dumps(specification(script)),
-            node_program={name: _text(f"node/{name}") for name in _NODE},
-            task_program=_text("task.sh"),
-            command=script.role.command,
-            image=script.job.config.image,
-            role=script.role,
-            runtime=script.runtime.value,
-            docker=script.docker,
-            code=script.code,
-            ssh=script.ssh,
-            grace=math.ceil(script.grace),
-        )
+    return _template().render(
+        spec=json.dumps(specification(script)),
+        programs=_programs(),
+        command=script.role.command,
+        image=script.job.config.image,
+        role=script.role,
+        runtime=script.runtime.value,
+        docker=script.docker,
+        code=script.code,
+        ssh=script.ssh,
+        grace=math.ceil(script.grace),
     )
 
 
@@ -71,13 +66,22 @@ def shell(value: object) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _template() -> Template:
     # Shells know no markup: their quoting is the filter's.
     environment = Environment(  # noqa: S701
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters["shell"] = shell
-    return environment
+    return environment.from_string(_text("start.sh.j2"))
+
+
+@cache
+def _programs() -> dict[str, str]:
+    """Give what a script brings along, by its path there; quoted once, since it is the same."""
+    files = {f"node/{name}": _text(f"node/{name}") for name in _NODE}
+    return {
+        name: shell(text) for name, text in {**files, "inside/task.sh": _text("task.sh")}.items()
+    }
 
 
 @cache

@@ -84,4 +84,4 @@ def test_the_program_is_old_python_and_needs_nothing(name: str) -> None:
 def test_every_part_of_the_program_is_brought_along() -> None:
     text = script(job())
 
-    assert [name for name in NODE if f'"$state/node/"{name}' not in text] == []
+    assert [name for name in NODE if f'"$state/"node/{name}' not in text] == []
