@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -12,6 +13,8 @@ from jobyard.testing.launcher.descriptor import Resource
 from jobyard.testing.launcher.options import ClusterOptions
 
 _ATTEMPTS: Final = 200
+_PORTS: Final = range(10_000, 32_000)
+"""Below those that the kernel gives to connections, which come and go."""
 
 
 @frozen
@@ -70,14 +73,21 @@ class _Host:
 
     def _free(self, count: int) -> tuple[int, ...]:
         for _ in range(_ATTEMPTS):
-            with socket.socket() as probe:
-                probe.bind((self.address, 0))
-                first: int = probe.getsockname()[1]
+            first = random.randrange(_PORTS.start, _PORTS.stop - count)  # noqa: S311 - no secret
             numbers = tuple(range(first, first + count))
-            if self.ports.isdisjoint(numbers) and numbers[-1] < 2**16:
+            if self.ports.isdisjoint(numbers) and all(map(self._is_free, numbers)):
                 return numbers
         message = f"no {count} consecutive ports are free on {self.address}"
         raise RuntimeError(message)
+
+    def _is_free(self, number: int) -> bool:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.address, number))
+            except OSError:
+                return False
+            return True
 
     def give_back(self, place: Place) -> None:
         self.gpus |= place.gpus
