@@ -98,6 +98,67 @@ async def test_a_row_that_was_looked_at_since_is_not_claimed(store: Store) -> No
     assert not await store.write(journal.claim(evolve(ROW, phase=Phase.UNCERTAIN), "me", 1000))
 
 
+async def test_a_row_in_doubt_is_nobodys_and_may_be_claimed_at_once(store: Store) -> None:
+    await store.write(journal.reserve(ROW))
+    await store.write(journal.doubt(ROW.submission, 1, 5))
+
+    doubted = evolve(ROW, phase=Phase.UNCERTAIN, looks=1, looked_at=5, owner="", lease_until=0)
+    assert await store.read(journal.get(ROW.submission)) == doubted
+    assert not await store.write(journal.forget(ROW.submission, "me"))
+    assert await store.write(journal.claim(doubted, "another", 0))
+
+
+async def test_a_row_whose_phase_is_another_now_is_not_claimed(store: Store) -> None:
+    await store.write(journal.reserve(ROW))
+    await store.write(journal.doubt(ROW.submission, 0, 0))
+    assert not await store.write(journal.claim(ROW, "me", 1000))
+
+    await store.write(journal.accept(ROW.submission))
+    assert not await store.write(journal.claim(evolve(ROW, phase=Phase.ACCEPTED), "me", 1000))
+
+
+async def test_a_claim_lasts_as_long_as_is_said(store: Store) -> None:
+    await store.write(journal.reserve(ROW))
+
+    await store.write(journal.claim(ROW, "another", 100, 1.5))
+
+    assert await store.read(journal.get(ROW.submission)) == evolve(
+        ROW, owner="another", lease_until=1600
+    )
+
+
+async def test_what_befalls_a_row_leaves_the_others_of_its_owner_alone(store: Store) -> None:
+    other = evolve(ROW, submission=SubmissionId("s2"), namespace="bob")
+    for row in (ROW, other):
+        await store.write(journal.reserve(row))
+
+    await store.write(journal.release(ROW.submission, "me"))
+    await store.write(journal.doubt(ROW.submission, 1, 5))
+    await store.write(journal.claim(evolve(ROW, phase=Phase.UNCERTAIN, looks=1), "me", 6))
+    assert await store.write(journal.forget(ROW.submission, "me"))
+
+    assert await store.read(journal.unsettled("b")) == [other]
+    assert await store.read(journal.find(FrameworkName("bob", "one"))) == other
+    assert await store.read(journal.find(NAME)) is None
+
+
+async def test_released_rows_may_be_claimed_at_once(store: Store) -> None:
+    await store.write(journal.reserve(ROW))
+    await store.write(journal.release(ROW.submission, "me"))
+    assert await store.write(journal.claim(ROW, "another", 0))
+
+    await store.write(journal.release_all())
+    assert await store.write(journal.claim(ROW, "third", 0))
+
+
+async def test_the_oldest_submission_comes_first(store: Store) -> None:
+    newer = evolve(ROW, submission=SubmissionId("s2"), name="two")
+    for row in (newer, ROW):
+        await store.write(journal.reserve(row))
+
+    assert await store.read(journal.unsettled("b")) == [ROW, newer]
+
+
 async def test_rows_of_another_backend_are_known_apart(store: Store) -> None:
     await store.write(journal.reserve(ROW))
 

@@ -175,6 +175,94 @@ async def test_a_legacy_job_that_may_not_be_changed_is_forbidden(world: World) -
         await gateway.lifecycle.execute(ALICE, job, ExecutionType.STOP, "old")
 
 
+async def test_a_legacy_job_that_is_refused_for_another_reason_is_not_forbidden(
+    world: World,
+) -> None:
+    gateway = world.gateway()
+    job = JobSummary(FrameworkName(None, "old"), None, "alice")
+    world.cluster.before["stop"] = [Rejected("not so", status=400)]
+
+    with pytest.raises(UnknownError, match="not so"):
+        await gateway.lifecycle.execute(ALICE, job, ExecutionType.STOP, "old")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_job_that_the_cluster_does_not_have_is_called_as_it_was_asked_for(
+    world: World, kind: str
+) -> None:
+    gateway = world.gateway()
+    await gateway.submit("one")
+    world.cluster.before[kind] = [NotFound("none")]
+
+    with pytest.raises(NoJob) as caught:
+        await ask(gateway, kind)
+
+    assert caught.value.message == "Job one is not found."
+    assert await count(world.store, JOBS) == (0 if kind == "delete" else 1)
+
+
+async def test_a_deletion_that_is_refused_leaves_the_job(world: World) -> None:
+    gateway = world.gateway()
+    await gateway.submit("one")
+    world.cluster.before["delete"] = [Rejected("not so", status=400)]
+
+    with pytest.raises(UnknownError, match="not so"):
+        await ask(gateway, "delete")
+
+    assert await count(world.store, JOBS) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_job_of_another_scheduler_is_named_when_it_cannot_be_changed(
+    world: World, kind: str
+) -> None:
+    await world.gateway().submit("one")
+
+    with pytest.raises(ForbiddenUser, match=r"^Job one was given to another scheduler"):
+        await ask(world.gateway(backend="scheduling.other"), kind)
+
+    assert done(world) == []
+
+
+async def test_an_answer_that_was_lost_is_told_with_when_to_ask_again(world: World) -> None:
+    gateway = world.gateway()
+    await gateway.submit("one")
+    world.cluster.before["stop"] = [OutcomeUnknown("the answer was lost")]
+
+    with pytest.raises(UnknownError, match=r"^the answer was lost$") as caught:
+        await ask(gateway, "stop")
+
+    assert int(caught.value.headers["Retry-After"]) > 0
+
+
+async def test_a_deleted_job_stays_hidden_while_the_cluster_still_shows_it(world: World) -> None:
+    gateway = world.gateway()
+    await gateway.submit("one")
+    ending = world.cluster.jobs_held[framework("one")]
+    await ask(gateway, "delete")
+
+    world.cluster.jobs_held[framework("one")] = ending
+    world.cluster.version += 1
+    world.clock.seconds += 2
+
+    assert not await gateway.shows("one")
+
+
+async def test_of_two_jobs_without_ids_only_the_deleted_one_is_hidden(world: World) -> None:
+    gateway = world.gateway()
+    name = FrameworkName(None, "old")
+    old, newer = (JobSummary(name, None, "alice", created_at=at) for at in (1, 2))
+    await gateway.lifecycle.delete(ALICE, old, "old")
+
+    world.cluster.jobs_held[name] = old
+    assert await gateway.board.find(name) is None
+
+    world.cluster.jobs_held[name] = newer
+    world.cluster.version += 1
+    world.clock.seconds += 2
+    assert await gateway.board.find(name) == newer
+
+
 async def test_a_job_in_doubt_can_be_neither_stopped_nor_deleted_yet(world: World) -> None:
     gateway = world.gateway()
     world.cluster.before["submit"] = [OutcomeUnknown("lost")]
