@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobyard.errors import ForbiddenUser, UnauthorizedUser
 from jobyard.secret import Secret
-from jobyard.services.signing import BadSignature, Signer, UserClaims
+from jobyard.services.signing import LARGEST_SKEW, BadSignature, Signer, UserClaims
 from tests.databases import HandClock
 
 KEY = Secret("k" * 40)
@@ -130,6 +130,11 @@ def hand_made(
 
 def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("moment", [{"nbf": NOW}, {"nbf": NOW - 5}, {"iat": NOW + LARGEST_SKEW}])
+def test_a_token_is_valid_from_the_moment_it_names(moment: dict[str, object]) -> None:
+    assert SIGNER.read_user(encoded(GOOD | moment)).username == "alice"
 
 
 def test_other_issuers_may_have_no_epoch_and_claims_of_their_own() -> None:
