@@ -44,11 +44,14 @@ from jobyard.seams.scheduling import Presence, Removal, Snapshot
 USER: Final = "bench"
 DETAILED: Final = "job-0"
 """The job whose detail is read."""
+TASKS: Final = {DETAILED: 4, "job-1": 2, "job-2": 2000}
+"""The jobs that have a detail, and how many tasks."""
 _EPOCH: Final = 1_760_000_000_000
 _TASKS: Final = 4
 
 
-def _summary(number: int) -> JobSummary:
+def summary(number: int) -> JobSummary:
+    """Make a job; those of higher numbers are newer."""
     created = _EPOCH + number * 1000
     return JobSummary(
         name=FrameworkName(USER, f"job-{number}"),
@@ -75,13 +78,13 @@ def _task(index: int) -> TaskStatus:
     )
 
 
-def _status(summary: JobSummary) -> JobStatus:
+def _status(summary: JobSummary, tasks: int) -> JobStatus:
     return JobStatus(
         summary=summary,
         app_id=f"static_{USER}_0",
         progress=0.0,
         launched_at=(summary.created_at or 0) + 500,
-        task_roles=(TaskRoleStatus("worker", tuple(_task(index) for index in range(_TASKS))),),
+        task_roles=(TaskRoleStatus("worker", tuple(_task(index) for index in range(tasks))),),
     )
 
 
@@ -92,8 +95,12 @@ class StaticCluster:
     """
 
     def __init__(self, jobs: int, changes: float) -> None:
-        self._jobs = {job.name: job for job in map(_summary, range(jobs))}
-        self._detail = None if jobs == 0 else _status(_summary(0))
+        self._jobs = {job.name: job for job in map(summary, range(jobs))}
+        self._details = {
+            name: _status(self._jobs[name], TASKS[name.job])
+            for name in self._jobs
+            if name.job in TASKS
+        }
         self._changes = changes
         self._changed_at = time.monotonic()
         self._names = itertools.cycle(list(self._jobs))
@@ -138,11 +145,11 @@ class StaticCluster:
         return Snapshot(str(self._version), _EPOCH, tuple(self._jobs.values()))
 
     async def job(self, name: FrameworkName, attempt: int | None = None) -> JobStatus:
-        """Give the one job whose detail is read."""
-        if self._detail is None or name != self._detail.summary.name or attempt:
+        """Give one of the few jobs whose details are read."""
+        if name not in self._details or attempt:
             message = f"job {name} is not found"
             raise NotFound(message)
-        return self._detail
+        return self._details[name]
 
     async def start(self, ref: JobRef, actor: Actor, operation: OperationId) -> None:
         """Refuse: nobody starts here."""

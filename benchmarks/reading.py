@@ -16,6 +16,7 @@ from benchmarks.windows import Figures, Window, measure, together
 
 _CHANGES = 10
 _GZIP: Mapping[str, str] = {"Accept-Encoding": "gzip"}
+_PLAIN: Mapping[str, str] = {"Accept-Encoding": "identity"}
 
 
 @frozen
@@ -41,6 +42,7 @@ class Servers:
 
     def measure(self, case: Case, *, seconds: float, rounds: int, size: int) -> Read:
         """Measure one case: A B C A B C."""
+        headers = _headers(self.gateways[case.jobs], case)
         windows: list[tuple[Window, Window, Window]] = []
         places = (
             (self.starlette, case.rival),
@@ -54,7 +56,7 @@ class Servers:
                     path,
                     seconds=seconds,
                     connections=case.connections,
-                    headers=_GZIP if case.compressed else None,
+                    headers=headers,
                 )
                 for server, path in places
             )
@@ -103,9 +105,19 @@ def read(
         )
 
 
+def _headers(server: Server, case: Case) -> Mapping[str, str]:
+    """Give the headers of a case's requests."""
+    if not case.known:
+        return _GZIP if case.compressed else {}
+    answer = httpx.get(f"{server.address}{case.path}", headers=_PLAIN, timeout=30)
+    return {"If-None-Match": answer.raise_for_status().headers["etag"]}
+
+
 def _fetched(server: Server, case: Case) -> bytes:
     """Give the bytes of the body as they are on the wire."""
-    headers = {"Accept-Encoding": "gzip" if case.compressed else "identity"}
+    if case.known:
+        return b""
+    headers = _GZIP if case.compressed else _PLAIN
     with httpx.stream("GET", f"{server.address}{case.path}", headers=headers, timeout=30) as answer:
         answer.raise_for_status()
         return b"".join(answer.iter_raw())

@@ -30,6 +30,8 @@ def _route(case: Case, body: bytes) -> Route:
 
     async def answer(request: Request) -> Response:
         del request
+        if case.known:
+            return Response(status_code=304)
         return Response(body, media_type="application/json", headers=headers)
 
     return Route(case.pattern, answer)
@@ -41,21 +43,23 @@ def ready_bytes(folder: Path) -> ASGIApp:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         del receive
-        headers, body = known[scope["path"]]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        status, headers, body = known[scope["path"]]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     return answer
 
 
-def _ready(case: Case, body: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+def _ready(case: Case, body: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    if case.known:
+        return 304, [], b""
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
     if case.compressed:
         headers.append((b"content-encoding", b"gzip"))
-    return headers, body
+    return 200, headers, body
 
 
 def main() -> None:

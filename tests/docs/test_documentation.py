@@ -28,8 +28,12 @@ def relative(page: object) -> str:
     return str(page.relative_to(ROOT)) if isinstance(page, Path) else ""
 
 
-def test_readme_and_first_day_have_sessions() -> None:
-    assert [relative(page) for page in SESSIONS] == ["README.md", "docs/callers/first-day.md"]
+def test_the_pages_that_have_sessions() -> None:
+    assert [relative(page) for page in SESSIONS] == [
+        "README.md",
+        "docs/callers/first-day.md",
+        "docs/callers/lists.md",
+    ]
 
 
 @pytest.mark.parametrize("page", SESSIONS, ids=relative)
