@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -30,9 +31,19 @@ _OWN: Final = frozenset({-7103, -7150, -7251})
 """What the start script may say beside a command's exit code."""
 
 _LARGEST_CODE: Final = 255
+_STARTED: Final = re.compile(r"([0-9A-Za-z.:-]{1,253}) (\w{1,128}) ([0-9A-Za-z.:-]{1,260})")
 
 Key = tuple[str, int]
 """A task's role and index."""
+
+
+@frozen
+class Place:
+    """Be where a task is, as its start script noted it."""
+
+    ip: str
+    container: str
+    node: str
 
 
 @frozen
@@ -40,7 +51,7 @@ class News:
     """Be what is new: where tasks are and how they ended, with reasons, and their service."""
 
     service: Service | None
-    places: Mapping[Key, tuple[str, str]]
+    places: Mapping[Key, Place]
     codes: dict[Key, int]
     reasons: Sequence[str]
 
@@ -72,7 +83,9 @@ class News:
 
     def _placed(self, task: Task) -> Task:
         place = self.places.get((task.role, task.index))
-        return task if place is None else evolve(task, ip=place[0], container=place[1])
+        if place is None:
+            return task
+        return evolve(task, ip=place.ip, container=place.container, node=place.node)
 
 
 class Notes:
@@ -96,11 +109,11 @@ class Notes:
         folder = Folder(self._storage, record)
         names = {instance_name(record, task): task for task in record.last.tasks}
         listed = await _listed(folder)
-        places: dict[Key, tuple[str, str]] = {}
+        places: dict[Key, Place] = {}
         for name, task in _notes(listed, "started", names):
-            if task.ip is None:
-                address, _, container = (await folder.note(name)).strip().partition(" ")
-                places[task.role, task.index] = (address, container)
+            place = None if task.ip is not None else _place(await folder.note(name))
+            if place is not None:
+                places[task.role, task.index] = place
         codes: dict[Key, int] = {}
         reasons: list[str] = []
         for name, task in _notes(listed, "ended", names):
@@ -150,6 +163,12 @@ def _notes(
 ) -> Sequence[tuple[str, Task]]:
     found = ((name, *name.split(".", 1)) for name in listed if "." in name)
     return [(name, names[task]) for name, word, task in found if word == kind and task in names]
+
+
+def _place(text: str) -> Place | None:
+    """Read where a task is; what is no such note is none."""
+    found = _STARTED.fullmatch(text.strip())
+    return None if found is None else Place(found[1], found[2], found[3])
 
 
 def _code(text: str) -> int:

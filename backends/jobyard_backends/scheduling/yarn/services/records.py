@@ -36,13 +36,17 @@ class Phase(enum.StrEnum):
 
 @frozen
 class Task:
-    """Be one task of an attempt; ``sequence`` orders the ends, and times are in milliseconds."""
+    """Be one task of an attempt; ``sequence`` orders the ends.
+
+    ``node`` is the address of its NodeManager's web server.
+    """
 
     role: str
     index: int
     ports: tuple[TaskPorts, ...] = ()
     ip: str | None = None
     container: str | None = None
+    node: str | None = None
     code: int | None = None
     sequence: int = 0
 

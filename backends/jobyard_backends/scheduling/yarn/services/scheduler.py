@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from jobyard.clock import Clock
 from jobyard.domain.identity import Actor
-from jobyard.domain.job import FrameworkName, JobRef, JobSubmission, OperationId
+from jobyard.domain.job import FrameworkName, JobRef, JobSubmission, OperationId, SubmissionId
 from jobyard.domain.node import NodeShape
 from jobyard.domain.states import EXIT_STOPPED, ExecutionType
 from jobyard.domain.status import JobStatus, JobSummary, WaitingReason
@@ -71,6 +71,7 @@ class ServicesScheduler:
         self._parts = parts
         self._rows = parts.rows
         self._wanted = anyio.Event()
+        self._failing: set[SubmissionId] = set()
 
     async def submit(self, job: JobSubmission) -> None:
         """Take a job over, durably; one that is here already is good.
@@ -222,8 +223,10 @@ class ServicesScheduler:
         while True:
             self._wanted = anyio.Event()
             limiter = anyio.CapacityLimiter(_AT_ONCE)
+            live = await self._rows.live()
+            self._failing &= {record.id for record in live}
             async with anyio.create_task_group() as group:
-                for record in await self._rows.live():
+                for record in live:
                     group.start_soon(self._step, record, limiter)
             with anyio.move_on_after(self._parts.look):
                 await self._wanted.wait()
@@ -232,8 +235,11 @@ class ServicesScheduler:
         async with limiter:
             try:
                 await self._parts.attempts.step(record)
+                self._failing.discard(record.id)
             except (ApiError, BackendError) as error:
-                LOG.warning("job %s goes on later: %s", record.job.name, error.message)
+                if record.id not in self._failing:
+                    LOG.warning("job %s goes on later: %s", record.job.name, error.message)
+                self._failing.add(record.id)
             except Exception:
                 # One job that breaks leaves the others alone; it is tried again.
                 LOG.exception("a step of job %s failed", record.job.name)

@@ -59,7 +59,7 @@ listens() { # listens PORT: whether somebody does on this machine
 
 name=${NM_HOST:-$(hostname)}
 address=$(getent ahostsv4 "$name" | awk '{ print $1; exit }')
-note "started.$task" "${address:-$name} $container"
+note "started.$task" "${address:-$name} $container $name:${NM_HTTP_PORT:-0}"
 
 looks=0
 until fetch "$JOBYARD_FOLDER/go.$task" "$base/.jobyard-go"; do

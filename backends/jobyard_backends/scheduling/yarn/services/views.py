@@ -100,21 +100,31 @@ def _roles(record: Record, tasks: dict[tuple[str, int], Task]) -> tuple[TaskRole
     return tuple(
         TaskRoleStatus(
             role.name,
-            tuple(_task(tasks[role.name, index], attempt) for index in range(role.task_number)),
+            tuple(
+                _task(record, tasks[role.name, index], attempt) for index in range(role.task_number)
+            ),
         )
         for role in record.job.config.task_roles
     )
 
 
-def _task(task: Task, attempt: Attempt | None) -> TaskStatus:
+def _task(record: Record, task: Task, attempt: Attempt | None) -> TaskStatus:
     return TaskStatus(
         index=task.index,
         container_state=_task_state(task, attempt),
         container_id=task.container,
         container_ip=task.ip,
         ports=task.ports if task.ip is not None else (),
+        log_url=_log_page(record, task),
         exit_code=task.code,
     )
+
+
+def _log_page(record: Record, task: Task) -> str | None:
+    """Give the page of a container's output, at the NodeManager that has it."""
+    if task.node is None or task.node.endswith(":0"):
+        return None
+    return f"http://{task.node}/node/containerlogs/{task.container}/{record.job.submitter}"
 
 
 def _task_state(task: Task, attempt: Attempt | None) -> TaskState:

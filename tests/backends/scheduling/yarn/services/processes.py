@@ -120,7 +120,7 @@ class ProcessYarn:
         self, service: str, part: Mapping[str, Any], number: int, document: Mapping[str, Any]
     ) -> Container:
         name = f"{part['name']}-{number}"
-        words = {"COMPONENT_INSTANCE_NAME": name, "CONTAINER_ID": f"container_{service}_{name}"}
+        words = {"COMPONENT_INSTANCE_NAME": name, "CONTAINER_ID": f"container_{service}_{number}"}
         command = _VARIABLE.sub(lambda found: words[found[1]], part["launch_command"])
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         environment = {"PATH": os.environ["PATH"], "NM_HOST": "127.0.0.1"}

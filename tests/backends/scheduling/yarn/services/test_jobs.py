@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import anyio
+import httpx
 import pytest
 from anyio import to_thread
 
@@ -120,6 +121,19 @@ async def test_enough_successes_end_a_job(gateway: Gateway) -> None:
 
     assert (status["state"], status["appExitCode"]) == ("SUCCEEDED", 0)
     assert await _codes(gateway, "enough") == {"main": [0, -7400]}
+
+
+async def test_the_output_is_on_a_page_of_yarns(gateway: Gateway) -> None:
+    await _submit(gateway, "speaking", _role("echo spoken; exec sleep 1000"))
+    await gateway.state("admin", "speaking", "RUNNING", within=_PATIENCE)
+    document = await gateway.admin.good("GET", "/user/admin/jobs/speaking")
+    (task,) = cast("Mapping[str, Any]", document)["taskRoles"]["main"]["taskStatuses"]
+    address = f"{task['containerLog']}/stdout.txt/?start=0"
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+        page = await http.get(address)
+
+    assert page.status_code == 200, page.text
+    await gateway.admin.good("DELETE", "/user/admin/jobs/speaking")
 
 
 async def test_a_stop_in_the_middle_is_final_and_frees_the_cluster(

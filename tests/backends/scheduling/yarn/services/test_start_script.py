@@ -115,6 +115,7 @@ def _run(door: Door, folder: Path, go: bytes) -> subprocess.CompletedProcess[byt
         env={
             "PATH": os.environ["PATH"],
             "NM_HOST": "127.0.0.1",
+            "NM_HTTP_PORT": "8042",
             "JOBYARD_FOLDER": f"{door.address}/a",
             "JOBYARD_TOKEN": _TOKEN,
             "JOBYARD_START": "unused",
@@ -135,7 +136,7 @@ def test_values_are_never_code(environment: dict[str, str], said: str) -> None:
     assert {f"{name}={value}" for name, value in environment.items()} <= set(found)
     assert found[-1] == f"SAID={said}"
     assert done.stderr == b""
-    assert door.held["/a/started.r0-0"] == b"127.0.0.1 container_1\n"
+    assert door.held["/a/started.r0-0"] == b"127.0.0.1 container_1 127.0.0.1:8042\n"
     assert door.held["/a/ended.r0-0"] == b"0 \n"
     assert door.tokens == {f"Bearer {_TOKEN}"}
 
