@@ -12,6 +12,7 @@ over goes on where another one stopped.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import define, evolve, field
@@ -115,8 +116,7 @@ class Attempts:
             if not port.begin_at
         ]
         owner = lease_owner(record, len(record.attempts))
-        free = list(self.settings.ports)
-        leases = await self.context.ports.lease(_POOL, owner, needs, free=free)
+        leases = await self.context.ports.lease(_POOL, owner, needs, free=self._free())
         numbers = {lease.key: lease.numbers for lease in leases}
         return tuple(
             Task(
@@ -135,6 +135,12 @@ class Attempts:
             for role in record.job.config.task_roles
             for index in range(role.task_number)
         )
+
+    def _free(self) -> Sequence[int]:
+        """Give the ports from anywhere on: what others have on a node is not met every time."""
+        ports = list(self.settings.ports)
+        begin = random.randrange(len(ports))  # noqa: S311 - it spreads ports, no more
+        return ports[begin:] + ports[:begin]
 
     async def _start(self, record: Record) -> None:
         service = await self._service(record)

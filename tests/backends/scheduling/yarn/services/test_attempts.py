@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -207,6 +208,17 @@ async def test_without_ports_a_job_waits_until_others_have_ended(world: World) -
     await world.stop(first)
 
     assert (await world.ended(second)).summary.state is JobState.SUCCEEDED
+
+
+async def test_a_port_that_others_have_is_not_given_for_ever(world: World) -> None:
+    # Always from the first one on, every attempt would be given this port.
+    with socket.create_server(("127.0.0.1", _SETTINGS.ports[0])):
+        job = submission(role("true"))
+        await world.scheduler.submit(job)
+        status = await world.ended(job)
+
+    assert status.summary.state is JobState.SUCCEEDED
+    assert status.summary.retries.total == status.summary.retries.resource
 
 
 async def test_a_deleted_job_leaves_no_file(world: World) -> None:
