@@ -92,6 +92,8 @@ CASES: Final = (
     _page(100_000, middle=True),
     _detail(2, "job-1"),
     _detail(2000, "job-2"),
+    # The newest, which no change reaches in so short a time: another page has another tag.
+    _known("page", "50 of 100,000 jobs", 100_000, "/jobs?limit=50"),
     _known("detail", "one job's detail", 100, f"/user/{USER}/jobs/{DETAILED}"),
 )
 SIZES: Final = tuple(sorted({case.jobs for case in CASES}))
