@@ -30,6 +30,7 @@ class TestLocal(SchedulingConformance):
             "gpus": 4,
             "grace-seconds": 3.0,
             "retry-backoff": 0.01,
+            "ssh": True,
         }
 
 

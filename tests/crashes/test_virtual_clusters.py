@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+import pytest
+
 from tests.crashes.mortal import Mortal
 from tests.crashes.test_jobs import around
 
@@ -17,20 +19,24 @@ def clusters(gateway: Mortal) -> dict[str, tuple[float, str]]:
     return found
 
 
-def test_an_update_that_is_cut_off_anywhere_is_done_or_not_begun(gateway: Mortal) -> None:
+@pytest.mark.parametrize("new", [True, False], ids=["new", "changed"])
+def test_an_update_that_is_cut_off_anywhere_is_done_or_not_begun(
+    gateway: Mortal, *, new: bool
+) -> None:
     points = set()
+    gateway.good("PUT", "/virtual-clusters/vc0", {"vcCapacity": 50})
     for number in count(1):
         before = clusters(gateway)
-        path, body = f"/virtual-clusters/vc{(number + 1) // 2}", {"vcCapacity": number}
+        name, capacity = (f"vc{number}", 1) if new else ("vc0", number)
+        path, body = f"/virtual-clusters/{name}", {"vcCapacity": capacity}
         death = gateway.dies(number, "PUT", path, body)
         gateway.start()
         now = clusters(gateway)
 
-        name = path.rpartition("/")[2]
-        assert now == before or now.get(name) == (number, "running"), death.point
+        assert now == before or now.get(name) == (capacity, "running"), death.point
         assert now != before or death.answer is None, death.point
         gateway.good("PUT", path, body)
-        assert clusters(gateway)[name] == (number, "running")
+        assert clusters(gateway)[name] == (capacity, "running")
         points.add(death.point)
         if death.answer is not None:
             break

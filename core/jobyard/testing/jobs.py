@@ -16,6 +16,7 @@ from jobyard.domain.job import (
     JobConfig,
     JobRef,
     JobSubmission,
+    KeyPair,
     OperationId,
     Scalar,
     SubmissionId,
@@ -28,6 +29,12 @@ OWNER: Final = Actor("conformance")
 """Whose jobs they are."""
 
 FS_URI: Final = f"{PUBLIC_URL}/webhdfs/v1"
+KEYS: Final = KeyPair(
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKQcN5Vam1SuFk/pVjpUs8k6dMXks367xOuxcUBnkzq5",
+    b"",
+)
+"""A job's keys, of which nobody has the private half: the gateway gives every job a pair."""
+
 ROLE: Final = "worker"
 """The name of a job's task role where none is said."""
 
@@ -95,6 +102,7 @@ def submission(
         document=b"{}",
         fs_uri=FS_URI,
         created_at=now,
+        keys=KEYS,
     )
 
 

@@ -26,9 +26,11 @@ def test_every_plugin_has_a_line() -> None:
 def test_chosen_plugins_are_marked(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text("auth: local\n")
     done = CliRunner().invoke(cli, ["plugins", "--json", "--config", str(tmp_path / "f.yaml")])
-    found = {each["seam"]: each["chosen"] for each in orjson.loads(done.stdout)}
+    found = {(each["seam"], each["name"]): each["chosen"] for each in orjson.loads(done.stdout)}
 
-    assert found == {"auth": True, "scheduling": True, "storage": True}
+    chosen = {key for key, is_chosen in found.items() if is_chosen}
+    assert chosen == {("auth", "local"), ("scheduling", "local"), ("storage", "local")}
+    assert not found["scheduling", "yarn"]
 
 
 def test_a_bad_configuration_is_told_instead(tmp_path: Path) -> None:
