@@ -16,6 +16,7 @@ from anyio import to_thread
 from attrs import frozen
 
 from jobyard.errors import Unavailable
+from jobyard.rotation import Rotation
 from jobyard_backends.scheduling.yarn.resource_manager.failures import (
     Elsewhere,
     no_resource_manager,
@@ -25,8 +26,6 @@ from jobyard_backends.scheduling.yarn.resource_manager.failures import (
 )
 from jobyard_backends.scheduling.yarn.resource_manager.settings import ResourceManagerSettings
 
-_FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 1.0
 _CONNECTIONS: Final = 64
 
 
@@ -50,8 +49,9 @@ class ResourceManagers:
 
     def __init__(self, settings: ResourceManagerSettings, trusted: ssl.SSLContext) -> None:
         self._settings = settings
-        self._addresses = [address.rstrip("/") for address in settings.addresses]
-        self._active = 0
+        self._rotation = Rotation(
+            [address.rstrip("/") for address in settings.addresses], patience=settings.failover
+        )
         self._client = httpx.AsyncClient(
             verify=trusted,
             trust_env=False,
@@ -91,32 +91,15 @@ class ResourceManagers:
                 repeatable; it was certainly not where it is ``Elsewhere``.
         """
         failure: Unavailable = Elsewhere("No ResourceManager can be reached.")
-        async for address in self._turns():
+        async for address in self._rotation.turns():
             try:
                 return await self._ask(address, question)
             except Unavailable as error:
-                self._leave(address)
+                self._rotation.leave(address)
                 if not question.repeatable and not isinstance(error, Elsewhere):
                     raise
                 failure = error
         raise failure
-
-    async def _turns(self) -> AsyncIterator[str]:
-        """Give addresses, the active one first, again and again until time is over."""
-        end = anyio.current_time() + self._settings.failover
-        pause = _FIRST_PAUSE
-        while True:
-            for _ in self._addresses:
-                yield self._addresses[self._active]
-            if anyio.current_time() + pause > end:
-                return
-            await anyio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def _leave(self, address: str) -> None:
-        """Take the next for the active one, unless somebody did so already."""
-        if self._addresses[self._active] == address:
-            self._active = (self._active + 1) % len(self._addresses)
 
     async def _ask(self, address: str, question: Question) -> httpx.Response:
         try:

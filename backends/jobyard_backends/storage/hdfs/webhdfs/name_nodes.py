@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-import anyio
 import httpx
 from attrs import field, frozen
 
 from jobyard.finishing import finished
+from jobyard.rotation import Rotation
 from jobyard_backends.storage.hdfs.webhdfs.failures import (
     NoAnswer,
     NoTicket,
@@ -26,8 +26,6 @@ from jobyard_backends.storage.hdfs.webhdfs.failures import (
 if TYPE_CHECKING:
     from jobyard_backends.storage.hdfs.webhdfs.kerberos import Negotiation
 
-_FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 1.0
 _CONNECTIONS: Final = 64
 _PREFIX: Final = "/webhdfs/v1"
 _LIVE_NODES: Final = "/jmx?qry=Hadoop:service=NameNode,name=NameNodeInfo"
@@ -75,10 +73,10 @@ class NameNodes:
         trusted: ssl.SSLContext,
         negotiation: Negotiation | None = None,
     ) -> None:
-        self._addresses = [address.rstrip("/") + _PREFIX for address in addresses]
-        self._timeouts = timeouts
+        self._rotation = Rotation(
+            [address.rstrip("/") + _PREFIX for address in addresses], patience=timeouts.failover
+        )
         self._negotiation = negotiation
-        self._active = 0
         self._client = httpx.AsyncClient(
             verify=trusted,
             trust_env=False,
@@ -103,7 +101,7 @@ class NameNodes:
             NoTicket: Kerberos does not let the client ask.
         """
         failure = NoAnswer("No NameNode can be reached.", "no time was left to ask")
-        async for address in self._turns():
+        async for address in self._rotation.turns():
             try:
                 return await self._ask(address, question)
             except RemoteError as error:
@@ -115,9 +113,9 @@ class NameNodes:
             except NoAnswer as error:
                 failure = error
                 if error.maybe_done and not question.repeatable:
-                    self._leave(address)
+                    self._rotation.leave(address)
                     raise
-            self._leave(address)
+            self._rotation.leave(address)
         raise failure
 
     async def transfer_address(self, node: str) -> str:
@@ -126,7 +124,7 @@ class NameNodes:
         ``node`` is the host and the port of its HTTP server, as in redirections. Where the
         NameNode does not tell, it is the host, which does where that is an IP address.
         """
-        url = self._addresses[self._active].removesuffix(_PREFIX) + _LIVE_NODES
+        url = self._rotation.active.removesuffix(_PREFIX) + _LIVE_NODES
         request = self._client.build_request("GET", url)
         try:
             response = await self._send(request, by_ticket=True)
@@ -139,23 +137,6 @@ class NameNodes:
                 if known.endswith(f":{port}") and host in {_host(known), _host(name)}:
                     return str(facts.get("xferaddr", host))
         return host
-
-    async def _turns(self) -> AsyncIterator[str]:
-        """Give addresses, the active one first, again and again until time is over."""
-        end = anyio.current_time() + self._timeouts.failover
-        pause = _FIRST_PAUSE
-        while True:
-            for _ in self._addresses:
-                yield self._addresses[self._active]
-            if anyio.current_time() + pause > end:
-                return
-            await anyio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def _leave(self, address: str) -> None:
-        """Take the next for the active one, unless somebody did so already."""
-        if self._addresses[self._active] == address:
-            self._active = (self._active + 1) % len(self._addresses)
 
     async def _ask(self, address: str, question: Question) -> httpx.Response:
         request = self._client.build_request(
