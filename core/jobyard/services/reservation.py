@@ -4,34 +4,17 @@ from __future__ import annotations
 
 import orjson
 
-from jobyard.domain.job import JobConfig, JobSubmission, KeyPair
+from jobyard.domain.job import JobConfig, JobSubmission
 from jobyard.domain.status import JobSummary
+from jobyard.key_pairs import new_key_pair
 from jobyard.services.journal import JobRow, Phase
 from jobyard.wire.job_request import job_document
 from jobyard.wire.requests import JOB_REQUEST
 
 
-def new_keys() -> KeyPair:
-    """Make a job's SSH key pair, ed25519."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - 60 ms
-        Ed25519PrivateKey,
-    )
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-    )
-
-    key = Ed25519PrivateKey.generate()
-    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    return KeyPair(public.decode(), private)
-
-
 def row_of(job: JobSubmission, *, backend: str, owner: str, lease_until: int) -> JobRow:
     """Make the row that reserves a job's name; ``lease_until`` is in milliseconds."""
-    keys = job.keys or new_keys()
+    keys = job.keys or new_key_pair()
     return JobRow(
         submission=job.submission,
         namespace=job.name.namespace or "",

@@ -39,6 +39,7 @@ from jobyard.errors import (
     Unavailable,
     UnknownError,
 )
+from jobyard.key_pairs import new_key_pair
 from jobyard.resilience import Guarded, rejected, request_deadline, unavailable
 from jobyard.seams.context import Store
 from jobyard.seams.observer import Admission, JobSubmitted
@@ -56,7 +57,7 @@ from jobyard.services.board import Board
 from jobyard.services.journal import JobRow, Phase
 from jobyard.services.observers import Observers
 from jobyard.services.outcomes import UncertainSubmission
-from jobyard.services.reservation import new_keys, row_of, summary_of
+from jobyard.services.reservation import row_of, summary_of
 from jobyard.services.submission_rules import Grants, SubmissionRules
 
 _BAD_REQUEST: Final = range(400, 500)
@@ -168,7 +169,7 @@ class Submissions:
             document=document,
             fs_uri=self._rules.fs_uri,
             created_at=now,
-            keys=new_keys(),
+            keys=new_key_pair(),
         )
 
     @staticmethod

@@ -16,7 +16,7 @@ from typing import Final
 
 from attrs import frozen
 
-from jobyard.domain.job import KeyPair
+from jobyard.key_pairs import new_key_pair
 from jobyard_backends.scheduling.local.process import Account
 
 FOLDER: Final = "ssh"
@@ -56,7 +56,7 @@ class Ssh:
         place.mkdir(mode=0o700)
         inside = _inside(account)
         passwd = _passwd(inside, folder / "work", ahead=account is None)
-        host = new_host_key()
+        host = new_key_pair()
         texts = {
             "host_key": host.private.decode(),
             "authorized_keys": f"{public_key.strip()}\n",
@@ -121,24 +121,6 @@ class Ssh:
 def find_sshd() -> str | None:
     """Give where sshd is installed, if it is; it is often in no user's PATH."""
     return shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
-
-
-def new_host_key() -> KeyPair:
-    """Make a daemon's own key, ed25519."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - start cheaply
-        Ed25519PrivateKey,
-    )
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - as above
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-    )
-
-    key = Ed25519PrivateKey.generate()
-    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    return KeyPair(public.decode(), private)
 
 
 def _inside(account: Account | None) -> Account:

@@ -14,7 +14,7 @@ from jobyard.domain.job import JobSubmission
 from jobyard.domain.states import JobState
 from jobyard.domain.status import SshContainer
 from jobyard.errors import NotFound
-from jobyard.services.reservation import new_keys
+from jobyard.key_pairs import new_key_pair
 from jobyard_backends.scheduling.local import enclosure
 from jobyard_backends.scheduling.local.scheduler import LocalScheduler
 
@@ -25,7 +25,7 @@ COMMAND = "echo up; echo mine > left; exec sleep 600"
 
 def with_keys(world: World) -> JobSubmission:
     job = world.job(role(COMMAND, task_number=2), job_envs={"MINE": 'a "b" \\c'})
-    return evolve(job, keys=new_keys())
+    return evolve(job, keys=new_key_pair())
 
 
 def key_file(job: JobSubmission, folder: Path) -> Path:
@@ -67,7 +67,7 @@ async def test_a_client_with_the_jobs_key_is_inside_of_the_task(
         printed = await through(second, key, f"until test -s left; do sleep 0.1; done; {command}")
         named = await through(first, key, "id -un", user)
         assert (await through(first, key, "ssh-add -l; touch /usr/x; echo $?")).endswith("1\n")
-        other = key_file(evolve(job, keys=new_keys()), tmp_path)
+        other = key_file(evolve(job, keys=new_key_pair()), tmp_path)
         refused = await through(first, other, "true")
         await scheduler.stop(job.ref, OWNER, operation())
         await ended(scheduler, job)
@@ -99,7 +99,7 @@ async def test_a_daemon_is_found_again_after_a_restart(world: World, tmp_path: P
 
 
 async def running_without(world: World, scheduler: LocalScheduler) -> list[SshContainer]:
-    job = evolve(world.job(role(SLEEP)), keys=new_keys())
+    job = evolve(world.job(role(SLEEP)), keys=new_key_pair())
     await scheduler.submit(job)
     await in_state(scheduler, job, JobState.RUNNING)
     found = list(await scheduler.ssh_containers(job.ref))
