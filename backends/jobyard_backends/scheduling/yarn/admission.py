@@ -34,15 +34,8 @@ class Admission:
             Refused: It is not there (400), or stopped (403).
         """
         state = await self._recent()
-        if state is None:
-            return
-        found = state.get(virtual_cluster)
-        if found is None:
-            message = f"Virtual cluster {virtual_cluster} is not found."
-            raise Refused(message, status=400)
-        if found.share.state is VirtualClusterState.STOPPED:
-            message = f"Virtual cluster {virtual_cluster} is stopped and accepts no new jobs."
-            raise Refused(message, status=403)
+        if state is not None:
+            admit(state, virtual_cluster)
 
     async def _recent(self) -> QuotaState | None:
         now = self._clock.monotonic()
@@ -54,3 +47,18 @@ class Admission:
             return None  # the core has looked already, and what cannot be checked is not refused
         self._read_at = now
         return self._state
+
+
+def admit(state: QuotaState, virtual_cluster: str) -> None:
+    """Return if a virtual cluster takes jobs.
+
+    Raises:
+        Refused: It is not there (400), or stopped (403).
+    """
+    found = state.get(virtual_cluster)
+    if found is None:
+        message = f"Virtual cluster {virtual_cluster} is not found."
+        raise Refused(message, status=400)
+    if found.share.state is VirtualClusterState.STOPPED:
+        message = f"Virtual cluster {virtual_cluster} is stopped and accepts no new jobs."
+        raise Refused(message, status=403)

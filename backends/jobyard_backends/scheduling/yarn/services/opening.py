@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from jobyard.seams.context import Context
 from jobyard_backends.scheduling.yarn import resource_manager
+from jobyard_backends.scheduling.yarn.clusters import Clusters
 from jobyard_backends.scheduling.yarn.resource_manager import (
     ResourceManagerSettings,
     VirtualClusters,
@@ -14,11 +15,7 @@ from jobyard_backends.scheduling.yarn.resource_manager import (
 from jobyard_backends.scheduling.yarn.services.attempts import Attempts
 from jobyard_backends.scheduling.yarn.services.client import Services, YarnServices
 from jobyard_backends.scheduling.yarn.services.rows import MIGRATIONS, Rows
-from jobyard_backends.scheduling.yarn.services.scheduler import (
-    Clusters,
-    Parts,
-    ServicesScheduler,
-)
+from jobyard_backends.scheduling.yarn.services.scheduler import Parts, ServicesScheduler
 from jobyard_backends.scheduling.yarn.services.settings import ServiceSettings
 
 

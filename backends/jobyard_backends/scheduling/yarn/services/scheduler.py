@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 from attrs import evolve, frozen
@@ -16,9 +16,11 @@ from jobyard.domain.job import FrameworkName, JobRef, JobSubmission, OperationId
 from jobyard.domain.node import NodeShape
 from jobyard.domain.states import EXIT_STOPPED, ExecutionType
 from jobyard.domain.status import JobStatus, JobSummary, WaitingReason
-from jobyard.domain.virtual_cluster import CapacityPlan, QuotaState, VirtualClusterState
+from jobyard.domain.virtual_cluster import CapacityPlan, QuotaState
 from jobyard.errors import ApiError, BackendError, NotFound
-from jobyard.seams.scheduling import JobExists, Presence, Refused, Removal, Snapshot, Term
+from jobyard.seams.scheduling import JobExists, Presence, Removal, Snapshot, Term
+from jobyard_backends.scheduling.yarn.admission import admit
+from jobyard_backends.scheduling.yarn.clusters import Clusters
 from jobyard_backends.scheduling.yarn.services import views
 from jobyard_backends.scheduling.yarn.services.attempts import Attempts
 from jobyard_backends.scheduling.yarn.services.fitness import refusal
@@ -28,26 +30,6 @@ from jobyard_backends.scheduling.yarn.services.rows import Rows
 LOG: Final = logging.getLogger("jobyard.scheduling.yarn")
 
 _AT_ONCE: Final = 16
-
-
-class Clusters(Protocol):
-    """Hold the virtual clusters, as :class:`jobyard.seams.scheduling.Scheduler` says."""
-
-    async def quotas(self) -> QuotaState:
-        """Give all virtual clusters, their shares and their usage."""
-        ...
-
-    async def apply(self, plan: CapacityPlan) -> None:
-        """Make a whole set of shares true, all or nothing."""
-        ...
-
-    async def nodes(self) -> Sequence[NodeShape]:
-        """Give the shapes of the nodes; empty where they cannot be known."""
-        ...
-
-    async def ping(self) -> None:
-        """Return if they can be asked for; raise ``Unavailable`` if not."""
-        ...
 
 
 @frozen
@@ -90,15 +72,11 @@ class ServicesScheduler:
         self._wanted.set()
 
     async def _admit(self, job: JobSubmission) -> None:
-        name = job.config.virtual_cluster
         try:
-            found = (await self._parts.clusters.quotas()).get(name)
+            state = await self._parts.clusters.quotas()
         except (ApiError, BackendError):
             return  # what cannot be checked is not refused (R)
-        if found is None:
-            raise Refused(f"Virtual cluster {name} is not found.", status=400)
-        if found.share.state is VirtualClusterState.STOPPED:
-            raise Refused(f"Virtual cluster {name} is stopped and accepts no new jobs.", status=403)
+        admit(state, job.config.virtual_cluster)
 
     async def find_submission(self, ref: JobRef) -> Presence:
         """Tell whether this submission, another of its name, or neither is here."""
