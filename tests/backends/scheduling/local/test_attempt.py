@@ -104,7 +104,8 @@ async def test_a_running_job_is_stopped_with_all_its_tasks(world: World) -> None
     job = world.job(role(SLEEP, task_number=2), retry_count=-2)
     async with world.open() as scheduler:
         await scheduler.submit(job)
-        await appearing(world.folder(job) / "stdout")
+        for index in (0, 1):
+            await appearing(world.folder(job, index=index) / "stdout")
         await scheduler.stop(job.ref, OWNER, operation())
         status = await ended(scheduler, job)
 
