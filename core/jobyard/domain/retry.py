@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from jobyard.domain.states import EXIT_STOPPED
 from jobyard.domain.status import ExitType, RetryCounts
 
 UNLIMITED: Final = -1
@@ -50,6 +51,23 @@ def decide(
     else:
         delay = 0.0
     return Retry(_counted(exit_type, counts), delay)
+
+
+def after(
+    exit_code: int | None,
+    exit_type: ExitType | None,
+    retry_count: int,
+    counts: RetryCounts,
+    *,
+    jitter: float,
+) -> Retry | None:
+    """Decide what follows an attempt with this end: of a class that nobody told it is the user's.
+
+    Nothing follows a stop, whatever ``retry_count`` says.
+    """
+    if exit_code == EXIT_STOPPED:
+        return None
+    return decide(retry_count, exit_type or ExitType.UNKNOWN, counts, jitter=jitter)
 
 
 def back_off(nth: int, jitter: float) -> float:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobyard.domain.retry import LONGEST_BACK_OFF, back_off, decide
+from jobyard.domain.retry import LONGEST_BACK_OFF, after, back_off, decide
+from jobyard.domain.states import EXIT_STOPPED
 from jobyard.domain.status import ExitType, RetryCounts
 
 TRANSIENT = [ExitType.TRANSIENT_NORMAL, ExitType.TRANSIENT_CONFLICT]
@@ -111,3 +112,19 @@ def test_the_causes_are_counted_apart() -> None:
     assert normal.counts == RetryCounts(platform=1)
     assert conflict is not None
     assert conflict.counts == RetryCounts(resource=1)
+
+
+@given(retry_count=st.integers(-2, 5), exit_type=st.none() | st.sampled_from(ExitType))
+def test_nothing_follows_a_stop(retry_count: int, exit_type: ExitType | None) -> None:
+    assert after(EXIT_STOPPED, exit_type, retry_count, RetryCounts(), jitter=0.0) is None
+
+
+@pytest.mark.parametrize("exit_type", [None, *ExitType])
+@given(retry_count=st.integers(-2, 5), jitter=st.floats(-1, 1))
+def test_what_follows_another_end_is_decided_by_its_class(
+    exit_type: ExitType | None, retry_count: int, jitter: float
+) -> None:
+    found = after(1, exit_type, retry_count, RetryCounts(), jitter=jitter)
+
+    told = exit_type or ExitType.UNKNOWN
+    assert found == decide(retry_count, told, RetryCounts(), jitter=jitter)

@@ -25,7 +25,7 @@ from jobyard.domain import completion, retry
 from jobyard.domain.exits import classify
 from jobyard.domain.job import SubmissionId
 from jobyard.domain.states import EXIT_STOPPED, EXIT_TASK_STOPPED
-from jobyard.domain.status import AttemptExit, ExitType
+from jobyard.domain.status import AttemptExit
 from jobyard_backends.scheduling.local.book import Book, Edit, Entry
 from jobyard_backends.scheduling.local.enclosure import Enclosure
 from jobyard_backends.scheduling.local.folders import Folders
@@ -279,14 +279,13 @@ class AttemptRun:
 
     def _next(self, record: JobRecord, attempt: AttemptRecord, now: int) -> JobRecord:
         code = 0 if attempt.exit_code is None else attempt.exit_code
-        again = None
-        if code != EXIT_STOPPED:
-            again = retry.decide(
-                record.job.config.retry_count,
-                attempt.exit.exit_type or ExitType.UNKNOWN,
-                record.counts,
-                jitter=random.uniform(-1, 1),  # noqa: S311 - it spreads retries, no more
-            )
+        again = retry.after(
+            code,
+            attempt.exit.exit_type,
+            record.job.config.retry_count,
+            record.counts,
+            jitter=random.uniform(-1, 1),  # noqa: S311 - it spreads retries, no more
+        )
         if again is None:
             return record.ended(code, now)
         if record.stopping:

@@ -21,7 +21,6 @@ from jobyard.clock import Clock
 from jobyard.domain import retry
 from jobyard.domain.environment import GangPlacement, TaskPlace, task_environment
 from jobyard.domain.exits import classify
-from jobyard.domain.states import EXIT_STOPPED
 from jobyard.domain.status import AttemptExit, ExitType, TaskPorts
 from jobyard.errors import Rejected
 from jobyard.seams.context import Context, PortConflict, PortNeed
@@ -261,14 +260,13 @@ class Attempts:
     def _next(self, record: Record, now: int) -> Record:
         last = record.last
         code = 0 if last.exit_code is None else last.exit_code
-        again = None
-        if code != EXIT_STOPPED:
-            again = retry.decide(
-                record.job.config.retry_count,
-                last.exit.exit_type or ExitType.UNKNOWN,
-                record.counts,
-                jitter=random.uniform(-1, 1),  # noqa: S311 - it spreads retries, no more
-            )
+        again = retry.after(
+            code,
+            last.exit.exit_type,
+            record.job.config.retry_count,
+            record.counts,
+            jitter=random.uniform(-1, 1),  # noqa: S311 - it spreads retries, no more
+        )
         if again is None:
             return record.ended(code, now)
         if record.stopping:
